@@ -1,0 +1,4 @@
+//! The processors that come with streamlib, one module each.
+
+pub mod camera;
+pub mod record;
