@@ -187,7 +187,9 @@ mod tests {
 
     #[test]
     fn rates_parse_as_written_and_print_back() {
-        for (text, numerator, denominator) in [("30", 30, 1), ("29.97", 2997, 100), ("30000/1001", 30_000, 1001), ("1000", 1000, 1)] {
+        for (text, numerator, denominator) in
+            [("30", 30, 1), ("29.97", 2997, 100), ("30000/1001", 30_000, 1001), ("1000", 1000, 1)]
+        {
             let rate: FrameRate = text.parse().unwrap();
             assert_eq!((rate.numerator(), rate.denominator()), (numerator, denominator));
             assert_eq!(rate.to_string().parse::<FrameRate>().unwrap(), rate);

@@ -1,0 +1,112 @@
+//! `VideoFrame`: a handle to a texture and what its pixels mean.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::gpu::{GpuContext, Lease};
+use crate::{PixelFormat, Result, Size, Timestamp, VideoFormat};
+
+/// A picture on the GPU: a texture, the meaning of its pixels, when it was captured and its place in the stream.
+///
+/// Cloning copies no pixel. When the last clone (and the last encoder that recorded it) drops, the texture goes back to its
+/// pool. Once written to a port a frame is immutable; draw into a new one that is [`like`](Self::like) it.
+#[derive(Clone)]
+pub struct VideoFrame {
+    lease: Lease,
+    format: VideoFormat,
+    time: Timestamp,
+    captured_at: Instant,
+    sequence: u64,
+}
+
+impl VideoFrame {
+    pub(crate) fn new(lease: Lease, format: VideoFormat) -> Self {
+        Self { lease, format, time: Timestamp::ZERO, captured_at: Instant::now(), sequence: 0 }
+    }
+
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// The texture. As long as somebody holds it, it is not used for another frame.
+    pub fn texture(&self) -> Arc<wgpu::Texture> {
+        self.lease.texture().clone()
+    }
+
+    /// The texture's default view. Does not keep the texture from being used again; the frame does.
+    pub fn view(&self) -> &wgpu::TextureView {
+        self.lease.view()
+    }
+
+    /// What the pixels mean.
+    pub fn format(&self) -> VideoFormat {
+        self.format
+    }
+
+    /// The picture's size in pixels.
+    pub fn size(&self) -> Size {
+        self.format.size
+    }
+
+    /// When it was captured, on the runtime's clock. Offline: its place in the medium.
+    pub fn time(&self) -> Timestamp {
+        self.time
+    }
+
+    /// When it was captured in real time: latency counts from here, live and offline alike.
+    pub fn captured_at(&self) -> Instant {
+        self.captured_at
+    }
+
+    /// Its number in the stream, as its source counts.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Sets when it was captured.
+    #[must_use]
+    pub fn with_time(self, time: Timestamp) -> Self {
+        Self { time, ..self }
+    }
+
+    /// Sets when it was captured in real time. [`GpuContext::frame`] sets the moment of its call.
+    #[must_use]
+    pub fn with_captured_at(self, captured_at: Instant) -> Self {
+        Self { captured_at, ..self }
+    }
+
+    /// Sets its number in the stream.
+    #[must_use]
+    pub fn with_sequence(self, sequence: u64) -> Self {
+        Self { sequence, ..self }
+    }
+
+    /// Sets how its Y'CbCr is to be read. Changes the description, not the pixels.
+    #[must_use]
+    pub fn with_color(mut self, color: crate::Color) -> Self {
+        self.format.color = color;
+        self
+    }
+
+    /// A pooled frame of the same format, time and sequence number, its pixels undefined. Waits and fails like
+    /// [`GpuContext::frame`].
+    pub fn like(&self) -> Result<Self> {
+        self.like_with(self.format)
+    }
+
+    /// The same in another pixel format.
+    pub fn like_in(&self, pixel: PixelFormat) -> Result<Self> {
+        self.like_with(self.format.with_pixel(pixel))
+    }
+
+    fn like_with(&self, format: VideoFormat) -> Result<Self> {
+        let frame = GpuContext::frame_like(&self.lease, format)?;
+        Ok(Self { time: self.time, captured_at: self.captured_at, sequence: self.sequence, ..frame })
+    }
+}
+
+impl std::fmt::Debug for VideoFrame {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "VideoFrame(#{} {} at {:?})", self.sequence, self.format, self.time)
+    }
+}

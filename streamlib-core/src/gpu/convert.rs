@@ -1,0 +1,154 @@
+//! Conversions between pixel formats on the GPU.
+
+use super::{FrameEncoder, FrameShader, GpuContext};
+use crate::{Color, Error, ErrorKind, PixelFormat, Range, Result, VideoFrame};
+
+const TO_RGBA: &str = include_str!("to_rgba.wgsl");
+const TO_I420: &str = include_str!("to_i420.wgsl");
+
+/// Which pairs [`GpuContext::convert`] can do.
+pub(crate) fn convertible(from: PixelFormat, to: PixelFormat) -> bool {
+    matches!(
+        (from, to),
+        (PixelFormat::Yuyv | PixelFormat::Nv12 | PixelFormat::I420, PixelFormat::Rgba8)
+            | (PixelFormat::Yuyv | PixelFormat::Nv12 | PixelFormat::Rgba8, PixelFormat::I420)
+    )
+}
+
+/// The uniform of both shaders. `rows` are those of a 3x4 matrix that is applied to `(a, b, c, 1)`.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+struct Parameters {
+    rows: [[f32; 4]; 3],
+    size: [u32; 2],
+    source: u32,
+    _padding: u32,
+}
+
+/// How the shaders number the source's layout.
+fn source_number(pixel: PixelFormat) -> u32 {
+    match pixel {
+        PixelFormat::Rgba8 => 0,
+        PixelFormat::Yuyv => 1,
+        PixelFormat::Nv12 => 2,
+        PixelFormat::I420 => 3,
+    }
+}
+
+/// Code value of luma 0, luma span, code value of chroma 0 and chroma span, of 1.0 = 255 (BT.601-7 section 2.5.3, BT.709-6
+/// section 4; full range as in JFIF).
+fn code_values(range: Range) -> [f32; 4] {
+    match range {
+        Range::Limited => [16.0 / 255.0, 219.0 / 255.0, 128.0 / 255.0, 224.0 / 255.0],
+        Range::Full => [0.0, 1.0, 128.0 / 255.0, 1.0],
+    }
+}
+
+/// From code values of Y'CbCr to R'G'B'.
+pub(super) fn yuv_to_rgb(color: Color) -> [[f32; 4]; 3] {
+    let (kr, kb) = color.matrix.luma_weights();
+    let kg = 1.0 - kr - kb;
+    let [black, luma, grey, chroma] = code_values(color.range);
+    let row = |cb: f32, cr: f32| [1.0 / luma, cb / chroma, cr / chroma, -black / luma - (cb + cr) * grey / chroma];
+    [row(0.0, 2.0 * (1.0 - kr)), row(-2.0 * kb * (1.0 - kb) / kg, -2.0 * kr * (1.0 - kr) / kg), row(2.0 * (1.0 - kb), 0.0)]
+}
+
+/// From R'G'B' to code values of Y'CbCr.
+pub(super) fn rgb_to_yuv(color: Color) -> [[f32; 4]; 3] {
+    let (kr, kb) = color.matrix.luma_weights();
+    let kg = 1.0 - kr - kb;
+    let [black, luma, grey, chroma] = code_values(color.range);
+    let (blue, red) = (chroma / (2.0 * (1.0 - kb)), chroma / (2.0 * (1.0 - kr)));
+    [
+        [kr * luma, kg * luma, kb * luma, black],
+        [-kr * blue, -kg * blue, (1.0 - kb) * blue, grey],
+        [(1.0 - kr) * red, -kg * red, -kb * red, grey],
+    ]
+}
+
+const UNCHANGED: [[f32; 4]; 3] = [[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]];
+
+pub(super) fn convert(gpu: &GpuContext, encoder: &mut FrameEncoder, source: &VideoFrame, to: PixelFormat) -> Result<VideoFrame> {
+    let format = source.format();
+    if !convertible(format.pixel, to) {
+        return Err(Error::new(ErrorKind::Unsupported, format!("there is no conversion from {} to {to}", format.pixel))
+            .hint("convert to rgba8 first, or let the processors agree on a format"));
+    }
+    let mut converted = source.like_in(to)?;
+    let mut parameters = Parameters {
+        rows: yuv_to_rgb(format.color),
+        size: [format.size.width(), format.size.height()],
+        source: source_number(format.pixel),
+        _padding: 0,
+    };
+    if to == PixelFormat::Rgba8 {
+        let shader = compiled(gpu, &gpu.0.to_rgba, "convert to rgba8", TO_RGBA)?;
+        shader.draw(encoder, Some(source), &mut converted, &parameters)?;
+    } else {
+        parameters.rows = if format.pixel.is_yuv() { UNCHANGED } else { rgb_to_yuv(format.color) };
+        let shader = compiled(gpu, &gpu.0.to_i420, "convert to i420", TO_I420)?;
+        let (width, height) = format.size.even();
+        shader.draw_over(encoder, Some(source), &mut converted, &parameters, (width / 2, height / 2))?;
+    }
+    Ok(converted)
+}
+
+/// Compiles on first use. Two threads that ask at once may both compile; the first result is kept.
+fn compiled<'a>(
+    gpu: &GpuContext,
+    cell: &'a std::sync::OnceLock<FrameShader>,
+    label: &str,
+    wgsl: &str,
+) -> Result<&'a FrameShader> {
+    if cell.get().is_none() {
+        let shader = gpu.shader(label, wgsl)?;
+        let _ = cell.set(shader);
+    }
+    cell.get().ok_or_else(|| Error::new(ErrorKind::Gpu, format!("shader '{label}' is missing")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Matrix;
+
+    fn apply(rows: [[f32; 4]; 3], [a, b, c]: [f32; 3]) -> [f32; 3] {
+        rows.map(|row| row[0] * a + row[1] * b + row[2] * c + row[3])
+    }
+
+    /// Code values from the recommendations: 75% colour bars of ITU-R BT.801 in BT.601, limited range.
+    #[test]
+    fn known_colours_have_their_known_code_values() {
+        let bt601 = Color { matrix: Matrix::Bt601, range: Range::Limited };
+        for (rgb, yuv) in [
+            ([1.0, 1.0, 1.0], [235, 128, 128]),
+            ([0.0, 0.0, 0.0], [16, 128, 128]),
+            ([0.75, 0.75, 0.0], [162, 44, 142]),
+            ([0.0, 0.75, 0.0], [112, 72, 58]),
+            ([0.75, 0.0, 0.0], [65, 100, 212]),
+            ([0.0, 0.0, 0.75], [35, 212, 114]),
+        ] {
+            assert_eq!(apply(rgb_to_yuv(bt601), rgb).map(|value| (value * 255.0).round() as i32), yuv, "{rgb:?}");
+        }
+    }
+
+    #[test]
+    fn the_two_matrices_are_inverse() {
+        for matrix in [Matrix::Bt601, Matrix::Bt709] {
+            for range in [Range::Limited, Range::Full] {
+                let color = Color { matrix, range };
+                for rgb in [[0.1, 0.5, 0.9], [1.0, 0.0, 0.3]] {
+                    let back = apply(yuv_to_rgb(color), apply(rgb_to_yuv(color), rgb));
+                    assert!(back.iter().zip(rgb).all(|(a, b)| (a - b).abs() < 1e-5), "{color:?}: {rgb:?} became {back:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_pair_is_either_converted_or_refused_as_announced() {
+        use PixelFormat::{I420, Nv12, Rgba8, Yuyv};
+        assert!(convertible(Yuyv, I420) && convertible(Nv12, Rgba8) && convertible(Rgba8, I420));
+        assert!(!convertible(Rgba8, Yuyv) && !convertible(Rgba8, Rgba8));
+    }
+}

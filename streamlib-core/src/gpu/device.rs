@@ -1,0 +1,151 @@
+//! The wgpu device with what must be counted and caught around it. GPU objects are created here and nowhere else.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::timeline::Submitter;
+use crate::{Error, ErrorKind, Result};
+
+/// Bytes of pixels that were moved, row padding apart, and bytes of shader parameters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ByteStatistics {
+    /// Pixels from the CPU to the GPU.
+    pub uploaded: u64,
+    /// Pixels from texture to texture.
+    pub copied: u64,
+    /// Pixels from the GPU to the CPU.
+    pub read_back: u64,
+    /// Bytes moved only because rows must start at multiples of 256 bytes.
+    pub row_padding: u64,
+    /// Shader parameters.
+    pub uniforms: u64,
+}
+
+/// Relaxed counters: each is exact by itself.
+#[derive(Default)]
+pub(super) struct ByteCounters {
+    pub(super) uploaded: AtomicU64,
+    pub(super) copied: AtomicU64,
+    pub(super) read_back: AtomicU64,
+    pub(super) row_padding: AtomicU64,
+    pub(super) uniforms: AtomicU64,
+}
+
+impl ByteCounters {
+    pub(super) fn snapshot(&self) -> ByteStatistics {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ByteStatistics {
+            uploaded: get(&self.uploaded),
+            copied: get(&self.copied),
+            read_back: get(&self.read_back),
+            row_padding: get(&self.row_padding),
+            uniforms: get(&self.uniforms),
+        }
+    }
+}
+
+pub(super) struct Device {
+    pub(super) raw: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    pub(super) submitter: Submitter,
+    pub(super) bytes: ByteCounters,
+    /// The first error that no error scope caught, until somebody takes it.
+    uncaptured: Arc<Mutex<Option<Error>>>,
+}
+
+impl Device {
+    pub(super) fn new(raw: wgpu::Device, queue: wgpu::Queue) -> Result<Arc<Self>> {
+        static GENERATION: AtomicU64 = AtomicU64::new(0);
+        let generation = GENERATION.fetch_add(1, Ordering::Relaxed) + 1;
+        let submitter = Submitter::new(generation as u32, raw.clone(), queue.clone())?;
+        let uncaptured = Arc::new(Mutex::new(None));
+        raw.on_uncaptured_error(Arc::new({
+            let uncaptured = uncaptured.clone();
+            move |error| {
+                tracing::debug!(%error, "uncaptured GPU error");
+                uncaptured.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(from_wgpu("a GPU command failed", error));
+            }
+        }));
+        raw.set_device_lost_callback({
+            let timeline = Arc::downgrade(submitter.timeline());
+            move |reason, message| {
+                if let Some(timeline) = timeline.upgrade() {
+                    timeline.device_lost(format!("{reason:?}: {message}"));
+                }
+            }
+        });
+        Ok(Arc::new(Self { raw, queue, submitter, bytes: ByteCounters::default(), uncaptured }))
+    }
+
+    /// The first error since the last call that no call returned by itself.
+    pub(super) fn take_error(&self) -> Result<()> {
+        match self.uncaptured.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs `create`, turning the errors that wgpu raises in it into a value. `what` begins the message.
+    pub(super) fn catch<T>(&self, what: &str, create: impl FnOnce() -> T) -> Result<T> {
+        let memory = self.raw.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = self.raw.push_error_scope(wgpu::ErrorFilter::Validation);
+        let created = create();
+        let validation = pollster::block_on(validation.pop());
+        let memory = pollster::block_on(memory.pop());
+        match memory.or(validation) {
+            Some(error) => Err(from_wgpu(what, error)),
+            None => Ok(created),
+        }
+    }
+
+    pub(super) fn create_texture(
+        &self,
+        size: wgpu::Extent3d,
+        format: wgpu::TextureFormat,
+        wanted: wgpu::TextureUsages,
+    ) -> Result<wgpu::Texture> {
+        let usage = wanted & self.allowed_usages(format);
+        // Lets the display sample in linear light.
+        let view_formats: &[_] = match format {
+            wgpu::TextureFormat::Rgba8Unorm => &[wgpu::TextureFormat::Rgba8UnormSrgb],
+            _ => &[],
+        };
+        self.catch("cannot create a texture", || {
+            self.raw.create_texture(&wgpu::TextureDescriptor {
+                label: Some("streamlib frame"),
+                size,
+                mip_level_count: 1,
+                sample_count: 1,
+                dimension: wgpu::TextureDimension::D2,
+                format,
+                usage,
+                view_formats,
+            })
+        })
+    }
+
+    pub(super) fn create_buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages, mapped: bool) -> Result<wgpu::Buffer> {
+        self.catch("cannot create a buffer", || {
+            self.raw.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: mapped })
+        })
+    }
+
+    /// What this device lets textures of `format` be used for.
+    pub(super) fn allowed_usages(&self, format: wgpu::TextureFormat) -> wgpu::TextureUsages {
+        format.guaranteed_format_features(self.raw.features()).allowed_usages
+            | match self.raw.features().contains(wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES) {
+                // Asked for only when the adapter can write `r8unorm` from compute shaders.
+                true if format == wgpu::TextureFormat::R8Unorm => wgpu::TextureUsages::STORAGE_BINDING,
+                _ => wgpu::TextureUsages::empty(),
+            }
+    }
+}
+
+/// A wgpu error as one of ours.
+pub(super) fn from_wgpu(what: &str, error: wgpu::Error) -> Error {
+    let kind = match &error {
+        wgpu::Error::OutOfMemory { .. } => ErrorKind::OutOfMemory,
+        _ => ErrorKind::Gpu,
+    };
+    Error::new(kind, format!("{what}: {error}")).caused_by(error)
+}

@@ -1,0 +1,178 @@
+//! Records GPU work on frames, keeps those frames until it is submitted, and submits once.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::GpuContext;
+use super::slot::Lease;
+use super::staging::{ReadBack, StagingBuffer, padded_row_bytes, recycle_upload, upload_buffer};
+use super::timeline::ReadyToken;
+use super::uniform::UniformWriter;
+use crate::{Error, ErrorKind, Result, VideoFrame};
+
+/// One command buffer in the making.
+///
+/// It holds every frame that was recorded until the commands are submitted. Without that, a dropped frame's texture could be
+/// handed out, overwritten and submitted by somebody else before this encoder's commands read it.
+pub struct FrameEncoder {
+    gpu: GpuContext,
+    commands: Option<wgpu::CommandEncoder>,
+    read: Vec<Lease>,
+    written: Vec<Lease>,
+    uploads: Vec<Arc<StagingBuffer>>,
+    read_backs: Vec<Arc<StagingBuffer>>,
+    uniforms: UniformWriter,
+}
+
+impl FrameEncoder {
+    pub(super) fn new(gpu: GpuContext) -> Self {
+        Self {
+            gpu,
+            commands: None,
+            read: Vec::new(),
+            written: Vec::new(),
+            uploads: Vec::new(),
+            read_backs: Vec::new(),
+            uniforms: UniformWriter::default(),
+        }
+    }
+
+    /// The GPU it records for.
+    pub fn gpu(&self) -> &GpuContext {
+        &self.gpu
+    }
+
+    /// Whether nothing was recorded since the last submission.
+    pub fn is_empty(&self) -> bool {
+        self.commands.is_none()
+    }
+
+    /// wgpu's encoder, for work that streamlib has no words for. Name the frames that it touches with [`reads`](Self::reads)
+    /// and [`writes`](Self::writes).
+    pub fn commands(&mut self) -> &mut wgpu::CommandEncoder {
+        let device = &self.gpu.device().raw;
+        self.commands.get_or_insert_with(|| {
+            device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("streamlib segment") })
+        })
+    }
+
+    /// Keeps `frame` until submission, because recorded commands read it.
+    pub fn reads(&mut self, frame: &VideoFrame) {
+        self.read.push(frame.lease().clone());
+    }
+
+    /// Keeps `frame` until submission, because recorded commands write it; from then on its token is this submission.
+    ///
+    /// A frame that was written to a port is immutable: [`ErrorKind::InvalidArgument`].
+    pub fn writes(&mut self, frame: &mut VideoFrame) -> Result<()> {
+        if frame.lease().is_published() {
+            return Err(Error::new(ErrorKind::InvalidArgument, "a frame that was written to a port cannot be changed")
+                .hint("take a new one with `like`"));
+        }
+        self.written.push(frame.lease().clone());
+        Ok(())
+    }
+
+    /// Uploads rows of pixels that lie `stride` bytes apart, through reused staging memory. One copy on the CPU.
+    ///
+    /// `rows` must hold the frame's texture: `texture_size().height` rows of at least `row_bytes()` bytes.
+    pub fn upload(&mut self, frame: &mut VideoFrame, rows: &[u8], stride: usize) -> Result<()> {
+        let format = frame.format();
+        let (row, extent) = (format.row_bytes(), format.texture_size());
+        let needed = stride * (extent.height as usize - 1) + row;
+        if stride < row || rows.len() < needed {
+            let message = format!("{} bytes in rows of {stride} are no picture of {format}", rows.len());
+            return Err(Error::new(ErrorKind::InvalidArgument, message)
+                .hint(format!("it takes {} rows of at least {row} bytes, {needed} bytes in all", extent.height)));
+        }
+        self.writes(frame)?;
+        let padded = padded_row_bytes(format) as usize;
+        let size = padded * extent.height as usize;
+        let gpu = self.gpu.clone();
+        let staging = upload_buffer(gpu.device(), gpu.upload_ring(), size as u64)?;
+        let mut view = staging
+            .raw
+            .get_mapped_range_mut(..)
+            .map_err(|error| Error::new(ErrorKind::Gpu, "cannot write to upload memory").caused_by(error))?;
+        if stride == padded && rows.len() >= size {
+            view.copy_from_slice(&rows[..size]);
+        } else {
+            for (index, source) in rows.chunks(stride).take(extent.height as usize).enumerate() {
+                view.slice(index * padded..index * padded + row).copy_from_slice(&source[..row]);
+            }
+        }
+        drop(view);
+        staging.raw.unmap();
+        let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(padded as u32), rows_per_image: None };
+        self.commands().copy_buffer_to_texture(
+            wgpu::TexelCopyBufferInfo { buffer: &staging.raw, layout },
+            frame.lease().texture().as_image_copy(),
+            extent,
+        );
+        self.uploads.push(staging);
+        let bytes = &gpu.device().bytes;
+        bytes.uploaded.fetch_add(format.bytes() as u64, Ordering::Relaxed);
+        bytes.row_padding.fetch_add((size - format.bytes()) as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Copies the pixels of `source` to `destination`, which must have the same format.
+    pub fn copy(&mut self, source: &VideoFrame, destination: &mut VideoFrame) -> Result<()> {
+        if source.format().texture_size() != destination.format().texture_size()
+            || source.format().pixel != destination.format().pixel
+        {
+            let message = format!("cannot copy {} to {}", source.format(), destination.format());
+            return Err(Error::new(ErrorKind::InvalidArgument, message).hint("both must have one format"));
+        }
+        self.writes(destination)?;
+        self.reads(source);
+        let extent = source.format().texture_size();
+        let to = destination.lease().texture().as_image_copy();
+        self.commands().copy_texture_to_texture(source.lease().texture().as_image_copy(), to, extent);
+        self.gpu.device().bytes.copied.fetch_add(source.format().bytes() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Starts bringing the pixels of `frame` to the CPU. Does not block; see [`ReadBack::wait`].
+    pub fn read_back(&mut self, frame: &VideoFrame) -> Result<ReadBack> {
+        self.reads(frame);
+        let gpu = self.gpu.clone();
+        let texture = frame.lease().texture();
+        let read_back = ReadBack::record(gpu.device(), gpu.read_back_ring(), self.commands(), texture, frame.format())?;
+        self.read_backs.push(read_back.buffer.clone());
+        Ok(read_back)
+    }
+
+    /// Writes shader parameters for a dispatch that is recorded next.
+    pub(super) fn uniforms(&mut self, bytes: &[u8]) -> Result<(wgpu::BindGroup, u32)> {
+        let gpu = self.gpu.clone();
+        self.commands();
+        let Some(commands) = &mut self.commands else { return Err(Error::new(ErrorKind::Gpu, "there is no command encoder")) };
+        self.uniforms.write(gpu.device(), gpu.uniform_blocks(), gpu.upload_ring(), commands, bytes)
+    }
+
+    /// Submits what was recorded and lets the frames go; `None` when nothing was. Does not wait for the GPU.
+    ///
+    /// Fails with what wgpu found wrong with the commands.
+    pub fn submit(&mut self) -> Result<Option<ReadyToken>> {
+        let Some(commands) = self.commands.take() else {
+            return Ok(None);
+        };
+        let device = self.gpu.device();
+        self.uniforms.close(&commands, self.gpu.upload_ring());
+        for buffer in self.uploads.drain(..) {
+            recycle_upload(&commands, self.gpu.upload_ring(), buffer);
+        }
+        let submission = device.submitter.submit(commands.finish());
+        self.uniforms.release(self.gpu.uniform_blocks());
+        for lease in self.written.drain(..) {
+            lease.set_submission(submission);
+        }
+        self.read.clear();
+        for buffer in self.read_backs.drain(..) {
+            buffer.set_submission(submission);
+        }
+        device.take_error()?;
+        Ok(Some(self.gpu.token(submission)))
+    }
+}

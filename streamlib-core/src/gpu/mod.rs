@@ -1,0 +1,248 @@
+//! The GPU: one device and queue, pooled textures, uploads, read-backs, shaders and conversions.
+
+mod adapter;
+mod convert;
+mod device;
+mod encoder;
+mod layouts;
+mod pool;
+mod shader;
+mod slot;
+mod staging;
+mod timeline;
+mod uniform;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+pub use adapter::{AdapterChoice, AdapterOptions};
+pub(crate) use convert::convertible;
+pub use device::ByteStatistics;
+pub use encoder::FrameEncoder;
+pub use pool::{LeaseReport, TextureStatistics};
+pub use shader::FrameShader;
+pub(crate) use slot::Lease;
+pub use staging::{ReadBack, ReadBackView};
+pub use timeline::ReadyToken;
+pub(crate) use timeline::Timeline;
+
+use crate::{Result, VideoFormat, VideoFrame};
+
+/// How to open the GPU.
+#[derive(Clone, Debug)]
+pub struct GpuOptions {
+    /// Which adapter. Default: the best there is.
+    pub adapter: AdapterOptions,
+    /// The most bytes of textures that may exist at once. Default: 1 GiB, which is 129 frames of 1920x1080 `rgba8`.
+    pub texture_budget_bytes: u64,
+}
+
+impl Default for GpuOptions {
+    fn default() -> Self {
+        Self { adapter: AdapterOptions::default(), texture_budget_bytes: 1 << 30 }
+    }
+}
+
+/// What the GPU did and holds.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct GpuStatistics {
+    /// The adapter's name.
+    pub adapter: String,
+    /// The API through which it is used: `vulkan`, `metal`, `dx12` or `gl`.
+    pub backend: String,
+    /// The textures of the pool.
+    pub textures: TextureStatistics,
+    /// Bytes moved.
+    pub bytes: ByteStatistics,
+}
+
+/// One GPU device with everything that frames need of it. Cloning is cheap and gives the same device.
+#[derive(Clone)]
+pub struct GpuContext(Arc<Inner>);
+
+struct Inner {
+    instance: wgpu::Instance,
+    adapter: wgpu::Adapter,
+    choice: AdapterChoice,
+    pool: Arc<pool::TexturePool>,
+    upload_ring: Arc<staging::BufferRing>,
+    read_back_ring: Arc<staging::BufferRing>,
+    uniform_blocks: uniform::UniformBlocks,
+    layouts: layouts::Layouts,
+    to_rgba: OnceLock<FrameShader>,
+    to_i420: OnceLock<FrameShader>,
+    device: Arc<device::Device>,
+}
+
+impl GpuContext {
+    /// Opens the best adapter that can serve. Blocks for as long as the driver takes.
+    ///
+    /// Fails with [`ErrorKind::NoAdapter`](crate::ErrorKind::NoAdapter), saying what was tried and what to install.
+    pub fn new(options: &GpuOptions) -> Result<Self> {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let (adapter, choice) = adapter::choose(&instance, &options.adapter)?;
+        tracing::info!(adapter = %choice, "GPU adapter chosen");
+        let (device, queue) = open(&adapter)?;
+        let device = device::Device::new(device, queue)?;
+        Ok(Self(Arc::new(Inner {
+            instance,
+            adapter,
+            choice,
+            pool: pool::TexturePool::new(device.clone(), options.texture_budget_bytes),
+            upload_ring: Arc::default(),
+            read_back_ring: Arc::default(),
+            uniform_blocks: uniform::UniformBlocks::new(&device),
+            layouts: layouts::Layouts::new(&device),
+            to_rgba: OnceLock::new(),
+            to_i420: OnceLock::new(),
+            device,
+        })))
+    }
+
+    /// The adapter in use and why.
+    pub fn adapter_choice(&self) -> &AdapterChoice {
+        &self.0.choice
+    }
+
+    /// wgpu's instance, for surfaces.
+    pub fn instance(&self) -> &wgpu::Instance {
+        &self.0.instance
+    }
+
+    /// wgpu's adapter.
+    pub fn adapter(&self) -> &wgpu::Adapter {
+        &self.0.adapter
+    }
+
+    /// wgpu's device. Waiting for it and submitting to its queue are streamlib's business.
+    pub fn wgpu_device(&self) -> &wgpu::Device {
+        &self.0.device.raw
+    }
+
+    /// wgpu's queue, for presenting.
+    pub fn wgpu_queue(&self) -> &wgpu::Queue {
+        &self.0.device.queue
+    }
+
+    /// Runs `create`, turning the errors that wgpu raises in it into a value whose message begins with `what`.
+    pub fn catch<T>(&self, what: &str, create: impl FnOnce() -> T) -> Result<T> {
+        self.0.device.catch(what, create)
+    }
+
+    /// A pooled frame with undefined contents. `taker` is named in [`leases`](Self::leases).
+    ///
+    /// Waits up to two seconds when the budget is used up, then fails, saying who holds what.
+    pub fn frame(&self, format: VideoFormat, taker: impl Into<Arc<str>>) -> Result<VideoFrame> {
+        Ok(VideoFrame::new(self.0.pool.take(format, &taker.into())?, format))
+    }
+
+    /// A frame from the pool that `lease` came from.
+    pub(crate) fn frame_like(lease: &Lease, format: VideoFormat) -> Result<VideoFrame> {
+        let pool = lease.pool().ok_or_else(|| {
+            crate::Error::new(crate::ErrorKind::DeviceLost, "the GPU context of this frame is gone")
+                .hint("keep the context alive")
+        })?;
+        let taker = lease.slot().taken().map_or_else(|| Arc::from("unknown"), |(taker, _)| taker);
+        Ok(VideoFrame::new(pool.take(format, &taker)?, format))
+    }
+
+    /// A new encoder with nothing recorded.
+    pub fn encoder(&self) -> FrameEncoder {
+        FrameEncoder::new(self.clone())
+    }
+
+    /// Compiles a shader that draws whole frames. Mistakes are named with line, column and text.
+    pub fn shader(&self, label: &str, wgsl: &str) -> Result<FrameShader> {
+        FrameShader::new(self, label, wgsl)
+    }
+
+    /// Records the conversion of `source` to another pixel format and returns the converted frame: same time, same sequence
+    /// number. Pairs that nobody can convert are [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+    pub fn convert(&self, encoder: &mut FrameEncoder, source: &VideoFrame, to: crate::PixelFormat) -> Result<VideoFrame> {
+        convert::convert(self, encoder, source, to)
+    }
+
+    /// Blocks until everything that was submitted before this call is done.
+    pub fn wait_idle(&self, timeout: Duration) -> Result<()> {
+        let device = &self.0.device;
+        let commands = device.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        self.token(device.submitter.submit(commands.finish())).wait(timeout)
+    }
+
+    /// What the GPU did and holds, now.
+    pub fn statistics(&self) -> GpuStatistics {
+        GpuStatistics {
+            adapter: self.0.choice.chosen.name.clone(),
+            backend: self.0.choice.chosen.backend.to_str().into(),
+            textures: self.0.pool.statistics(),
+            bytes: self.0.device.bytes.snapshot(),
+        }
+    }
+
+    /// Which textures are out, taken by which node, held how long.
+    pub fn leases(&self) -> Vec<LeaseReport> {
+        self.0.pool.leases()
+    }
+
+    pub(crate) fn timeline(&self) -> &Arc<Timeline> {
+        self.0.device.submitter.timeline()
+    }
+
+    fn token(&self, submission: u64) -> ReadyToken {
+        ReadyToken::new(self.timeline().clone(), submission)
+    }
+
+    fn device(&self) -> &Arc<device::Device> {
+        &self.0.device
+    }
+
+    fn layouts(&self) -> &layouts::Layouts {
+        &self.0.layouts
+    }
+
+    fn upload_ring(&self) -> &Arc<staging::BufferRing> {
+        &self.0.upload_ring
+    }
+
+    fn read_back_ring(&self) -> &Arc<staging::BufferRing> {
+        &self.0.read_back_ring
+    }
+
+    fn uniform_blocks(&self) -> &uniform::UniformBlocks {
+        &self.0.uniform_blocks
+    }
+}
+
+impl VideoFrame {
+    /// When the GPU will have written it; `None` while the commands that write it have not been submitted.
+    pub fn ready(&self, gpu: &GpuContext) -> Option<ReadyToken> {
+        self.lease().submission().map(|submission| gpu.token(submission))
+    }
+}
+
+/// Opens a device with what the adapter offers of the things that streamlib can use.
+fn open(adapter: &wgpu::Adapter) -> Result<(wgpu::Device, wgpu::Queue)> {
+    let format_features = adapter.get_texture_format_features(crate::PixelFormat::I420.texture_format());
+    let mut required_features = wgpu::Features::empty();
+    if format_features.allowed_usages.contains(wgpu::TextureUsages::STORAGE_BINDING) {
+        // Lets compute shaders write the planes of `i420`.
+        required_features |= adapter.features() & wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES;
+    }
+    let descriptor = wgpu::DeviceDescriptor {
+        label: Some("streamlib"),
+        required_features,
+        required_limits: adapter.limits(),
+        ..Default::default()
+    };
+    pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| {
+        let message = format!("adapter '{}' gives no device", adapter.get_info().name);
+        crate::Error::new(crate::ErrorKind::NoAdapter, message).hint("its driver may be too old; update it").caused_by(error)
+    })
+}
+
+const _: () = {
+    const fn shared_between_threads<T: Send + Sync>() {}
+    shared_between_threads::<GpuContext>();
+    shared_between_threads::<VideoFrame>();
+    shared_between_threads::<ReadyToken>();
+};

@@ -1,0 +1,344 @@
+//! Frames, pools, uploads, read-backs and conversions on whatever adapter this machine has.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use streamlib_core::{
+    Color, ErrorKind, FrameEncoder, GpuContext, GpuOptions, Matrix, PixelFormat, Range, Size, VideoFormat, VideoFrame,
+};
+
+static GPU: LazyLock<GpuContext> = LazyLock::new(|| GpuContext::new(&GpuOptions::default()).unwrap());
+
+fn format(pixel: PixelFormat, width: u32, height: u32) -> VideoFormat {
+    VideoFormat::new(pixel, Size::new(width, height).unwrap())
+}
+
+/// Bytes that differ from their neighbours and between seeds.
+fn noise(length: usize, seed: u32) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(2_654_435_761).max(1);
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 11) as u8
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+fn upload(gpu: &GpuContext, encoder: &mut FrameEncoder, format: VideoFormat, bytes: &[u8]) -> VideoFrame {
+    let mut frame = gpu.frame(format, "test").unwrap();
+    encoder.upload(&mut frame, bytes, format.row_bytes()).unwrap();
+    frame
+}
+
+#[test]
+fn what_is_uploaded_is_read_back() {
+    for pixel in [PixelFormat::Rgba8, PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::I420] {
+        for (width, height) in [(1, 1), (5, 3), (64, 64), (641, 7)] {
+            let format = format(pixel, width, height);
+            let bytes = noise(format.bytes(), width + height);
+            let mut encoder = GPU.encoder();
+            let frame = upload(&GPU, &mut encoder, format, &bytes);
+            let read_back = encoder.read_back(&frame).unwrap();
+            encoder.submit().unwrap();
+            assert_eq!(read_back.wait().unwrap().to_vec(), bytes, "{format}");
+        }
+    }
+}
+
+#[test]
+fn strides_are_honoured_and_short_pictures_refused() {
+    let format = format(PixelFormat::Rgba8, 3, 2);
+    let mut encoder = GPU.encoder();
+    let mut frame = GPU.frame(format, "test").unwrap();
+    let rows = noise(40 + 12, 9);
+    encoder.upload(&mut frame, &rows, 40).unwrap();
+    let read_back = encoder.read_back(&frame).unwrap();
+    encoder.submit().unwrap();
+    assert_eq!(read_back.wait().unwrap().to_vec(), [&rows[..12], &rows[40..52]].concat());
+
+    let mut frame = GPU.frame(format, "test").unwrap();
+    let error = encoder.upload(&mut frame, &rows[..51], 40).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidArgument);
+    assert!(error.to_string().contains("52 bytes in all"), "{error}");
+}
+
+#[test]
+fn a_token_becomes_ready_when_the_gpu_is_done() {
+    let mut encoder = GPU.encoder();
+    let frame = upload(&GPU, &mut encoder, format(PixelFormat::Rgba8, 8, 8), &noise(256, 3));
+    assert!(frame.ready(&GPU).is_none(), "not submitted yet");
+    let token = encoder.submit().unwrap().unwrap();
+    assert_eq!(frame.ready(&GPU).unwrap().submission(), token.submission());
+    token.wait(Duration::from_secs(10)).unwrap();
+    assert!(token.is_ready().unwrap() && token.completed_at().is_some());
+}
+
+#[test]
+fn the_last_clone_gives_the_texture_back_and_a_holder_of_the_texture_keeps_it() {
+    let gpu = GpuContext::new(&GpuOptions::default()).unwrap();
+    let format = format(PixelFormat::Rgba8, 16, 16);
+    let frame = gpu.frame(format, "taker").unwrap();
+    let clone = frame.clone();
+    let first = frame.texture();
+    drop(frame);
+    assert_eq!(gpu.statistics().textures.in_use, 1);
+    assert_eq!(gpu.leases()[0].taken_by.as_ref(), "taker");
+    drop(first);
+    drop(clone);
+    assert_eq!(gpu.statistics().textures.in_use, 0);
+    assert!(gpu.leases().is_empty());
+
+    let again = gpu.frame(format, "taker").unwrap();
+    assert_eq!(gpu.statistics().textures.created, 1, "reused");
+    let held = again.texture();
+    drop(again);
+    let other = gpu.frame(format, "taker").unwrap();
+    assert!(!std::sync::Arc::ptr_eq(&held, &other.texture()), "a held texture must not be handed out");
+    assert_eq!(gpu.statistics().textures.allocated, 1, "the held one is its holder's now");
+}
+
+#[test]
+fn the_budget_names_the_holders_and_free_textures_make_room() {
+    let gpu = GpuContext::new(&GpuOptions { texture_budget_bytes: 3000, ..Default::default() }).unwrap();
+    let small = format(PixelFormat::Rgba8, 16, 16);
+    drop((gpu.frame(small, "a").unwrap(), gpu.frame(small, "b").unwrap()));
+    let large = gpu.frame(format(PixelFormat::Rgba8, 25, 25), "hoarder").expect("free textures are trimmed");
+    let error = gpu.frame(small, "late").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutOfMemory);
+    assert!(error.to_string().contains("'hoarder'"), "{error}");
+    drop(large);
+    gpu.frame(small, "late").unwrap();
+}
+
+/// An encoder must keep what it recorded: the texture of a dropped frame would otherwise be handed out, overwritten and
+/// submitted before the read was.
+#[test]
+fn a_recorded_frame_is_not_reused_before_its_reader_was_submitted() {
+    let gpu = GpuContext::new(&GpuOptions::default()).unwrap();
+    let format = format(PixelFormat::Rgba8, 32, 32);
+    let (first, second) = (noise(format.bytes(), 1), noise(format.bytes(), 2));
+    let mut setup = gpu.encoder();
+    let frame = upload(&gpu, &mut setup, format, &first);
+    setup.submit().unwrap();
+
+    let mut slow = gpu.encoder();
+    let read_back = slow.read_back(&frame).unwrap();
+    drop(frame);
+    let mut quick = gpu.encoder();
+    let overwriting = upload(&gpu, &mut quick, format, &second);
+    quick.submit().unwrap();
+    slow.submit().unwrap();
+    assert!(read_back.wait().unwrap().to_vec() == first, "the recorded frame was overwritten before it was read");
+    drop(overwriting);
+    assert_eq!(gpu.statistics().textures.in_use, 0);
+}
+
+#[test]
+fn steady_work_creates_no_texture_and_counts_its_bytes() {
+    let gpu = GpuContext::new(&GpuOptions::default()).unwrap();
+    let format = format(PixelFormat::Nv12, 66, 6);
+    let bytes = noise(format.bytes(), 5);
+    let mut encoder = gpu.encoder();
+    for _ in 0..50 {
+        let frame = upload(&gpu, &mut encoder, format, &bytes);
+        let converted = gpu.convert(&mut encoder, &frame, PixelFormat::Rgba8).unwrap();
+        let read_back = encoder.read_back(&converted).unwrap();
+        drop((frame, converted));
+        encoder.submit().unwrap();
+        read_back.wait().unwrap();
+    }
+    let statistics = gpu.statistics();
+    assert_eq!(statistics.textures.created, 2);
+    assert_eq!(statistics.bytes.uploaded, 50 * format.bytes() as u64);
+    assert_eq!(statistics.bytes.read_back, 50 * 66 * 6 * 4);
+    assert_eq!(statistics.bytes.copied, 0);
+}
+
+#[test]
+fn a_texture_beyond_the_adapters_limit_is_an_error() {
+    let limit = GPU.wgpu_device().limits().max_texture_dimension_2d;
+    if let Ok(size) = Size::new(limit + 1, 1) {
+        let error = GPU.frame(VideoFormat::rgba8(size), "test").unwrap_err();
+        assert!(error.to_string().contains(&limit.to_string()), "{error}");
+    }
+}
+
+// --- conversions against a reference on the CPU -------------------------------------------------------------------------------
+
+/// A picture in Y'CbCr 4:4:4 code values as floats, from the planes of a subsampled one.
+struct Reference {
+    size: (i64, i64),
+    luma: Vec<f64>,
+    /// Cb and Cr at the chroma sites, with the number of sites in x and y.
+    chroma: Vec<[f64; 2]>,
+    sites: (i64, i64),
+    subsampled_rows: bool,
+}
+
+impl Reference {
+    fn from_bytes(format: VideoFormat, bytes: &[u8]) -> Self {
+        let (width, height) = (i64::from(format.size.width()), i64::from(format.size.height()));
+        let (columns, rows) = ((width + 1) / 2, (height + 1) / 2);
+        let at = |x: i64, y: i64| f64::from(bytes[y as usize * format.row_bytes() + x as usize]);
+        let packed = format.pixel == PixelFormat::Yuyv;
+        let site_rows = if packed { height } else { rows };
+        let grid = |columns: i64, rows: i64| (0..rows).flat_map(move |y| (0..columns).map(move |x| (x, y)));
+        let luma = grid(width, height).map(|(x, y)| if packed { at(2 * x, y) } else { at(x, y) }).collect();
+        let chroma = grid(columns, site_rows)
+            .map(|(x, y)| match format.pixel {
+                PixelFormat::Yuyv => [at(4 * x + 1, y), at(4 * x + 3, y)],
+                PixelFormat::Nv12 => [at(2 * x, 2 * rows + y), at(2 * x + 1, 2 * rows + y)],
+                _ => [at(x, 2 * rows + y), at(columns + x, 2 * rows + y)],
+            })
+            .collect();
+        Self { size: (width, height), luma, chroma, sites: (columns, site_rows), subsampled_rows: !packed }
+    }
+
+    /// Chroma at a real position given in pixels, linearly between sites: left-sited in x, between the rows in y.
+    fn chroma_at(&self, x: i64, y: i64) -> [f64; 2] {
+        let site = |cx: i64, cy: i64| {
+            self.chroma[(cy.clamp(0, self.sites.1 - 1) * self.sites.0 + cx.clamp(0, self.sites.0 - 1)) as usize]
+        };
+        let u = x as f64 / 2.0;
+        let v = if self.subsampled_rows { (y as f64 - 0.5) / 2.0 } else { y as f64 };
+        let (cx, cy, fx, fy) = (u.floor() as i64, v.floor() as i64, u - u.floor(), v - v.floor());
+        [0, 1].map(|plane| {
+            let row = |cy| site(cx, cy)[plane] * (1.0 - fx) + site(cx + 1, cy)[plane] * fx;
+            row(cy) * (1.0 - fy) + row(cy + 1) * fy
+        })
+    }
+
+    fn rgba(&self, color: Color) -> Vec<f64> {
+        let (kr, kb) = match color.matrix {
+            Matrix::Bt601 => (0.299, 0.114),
+            Matrix::Bt709 => (0.2126, 0.0722),
+        };
+        let (black, luma_span, chroma_span) = match color.range {
+            Range::Limited => (16.0, 219.0, 224.0),
+            Range::Full => (0.0, 255.0, 255.0),
+        };
+        let pixels = (0..self.size.1).flat_map(|y| (0..self.size.0).map(move |x| (x, y)));
+        pixels
+            .flat_map(|(x, y)| {
+                let luma = (self.luma[(y * self.size.0 + x) as usize] - black) / luma_span;
+                let [cb, cr] = self.chroma_at(x, y).map(|value| (value - 128.0) / chroma_span);
+                let red = luma + 2.0 * (1.0 - kr) * cr;
+                let blue = luma + 2.0 * (1.0 - kb) * cb;
+                let green = (luma - kr * red - kb * blue) / (1.0 - kr - kb);
+                [red, green, blue, 1.0].map(|value| value.clamp(0.0, 1.0) * 255.0)
+            })
+            .collect()
+    }
+}
+
+fn convert(from: VideoFormat, color: Color, bytes: &[u8], to: PixelFormat) -> Vec<u8> {
+    let mut encoder = GPU.encoder();
+    let frame = upload(&GPU, &mut encoder, from, bytes).with_color(color);
+    let converted = GPU.convert(&mut encoder, &frame, to).unwrap();
+    let read_back = encoder.read_back(&converted).unwrap();
+    encoder.submit().unwrap();
+    read_back.wait().unwrap().to_vec()
+}
+
+fn every_color() -> impl Iterator<Item = Color> {
+    [Matrix::Bt601, Matrix::Bt709]
+        .into_iter()
+        .flat_map(|matrix| [Range::Limited, Range::Full].into_iter().map(move |range| Color { matrix, range }))
+}
+
+#[test]
+fn yuv_becomes_rgb_as_the_recommendations_say() {
+    for pixel in [PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::I420] {
+        for (width, height) in [(1, 1), (2, 2), (7, 5), (64, 36)] {
+            for color in every_color() {
+                let format = format(pixel, width, height);
+                let bytes = noise(format.bytes(), width);
+                let expected = Reference::from_bytes(format, &bytes).rgba(color);
+                let actual = convert(format, color, &bytes, PixelFormat::Rgba8);
+                let worst = actual.iter().zip(&expected).map(|(a, e)| (f64::from(*a) - e).abs()).fold(0.0, f64::max);
+                assert!(worst <= 1.0, "{format} {color:?}: off by {worst}");
+            }
+        }
+    }
+}
+
+#[test]
+fn flat_rgb_becomes_i420_and_comes_back() {
+    for color in every_color() {
+        for rgb in [[255, 255, 255], [0, 0, 0], [191, 0, 0], [12, 200, 99]] {
+            let from = format(PixelFormat::Rgba8, 5, 3);
+            let bytes = [rgb[0], rgb[1], rgb[2], 255].repeat(15);
+            let planes = convert(from, color, &bytes, PixelFormat::I420);
+            assert_eq!(planes.len(), 6 * 4 * 3 / 2);
+            let back = convert(from.with_pixel(PixelFormat::I420), color, &planes, PixelFormat::Rgba8);
+            let worst = back.iter().zip(&bytes).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+            assert!(worst <= 2, "{color:?} {rgb:?}: came back off by {worst}");
+        }
+    }
+}
+
+#[test]
+fn odd_pictures_are_padded_by_repeating_the_edge() {
+    let from = format(PixelFormat::Rgba8, 3, 1);
+    let bytes: Vec<u8> = [10u8, 100, 200].into_iter().flat_map(|level| [level, level, level, 255]).collect();
+    let color = Color { matrix: Matrix::Bt709, range: Range::Full };
+    let planes = convert(from, color, &bytes, PixelFormat::I420);
+    assert_eq!(planes, [10, 100, 200, 200, 10, 100, 200, 200, 128, 128, 128, 128]);
+}
+
+/// `yuyv` to `i420` keeps luma to the bit and averages chroma over two rows: it never passes through RGB.
+#[test]
+fn camera_formats_become_i420_without_loss_of_luma() {
+    let from = format(PixelFormat::Yuyv, 4, 2);
+    let bytes = [1, 100, 2, 200, 3, 50, 4, 60, 5, 110, 6, 210, 7, 52, 8, 62];
+    let color = Color { matrix: Matrix::Bt601, range: Range::Limited };
+    assert_eq!(convert(from, color, &bytes, PixelFormat::I420), [1, 2, 3, 4, 5, 6, 7, 8, 105, 51, 205, 61]);
+
+    let from = format(PixelFormat::Nv12, 4, 2);
+    let bytes = [1, 2, 3, 4, 5, 6, 7, 8, 100, 200, 50, 60];
+    assert_eq!(convert(from, color, &bytes, PixelFormat::I420), [1, 2, 3, 4, 5, 6, 7, 8, 100, 50, 200, 60]);
+}
+
+#[test]
+fn a_shader_that_is_used_wrongly_says_how() {
+    let wgsl = "@group(0) @binding(0) var src: texture_2d<f32>;
+        @group(1) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;
+        @group(2) @binding(0) var<uniform> gain: vec4f;
+        @compute @workgroup_size(16, 16) fn main(@builtin(global_invocation_id) id: vec3u) {
+            textureStore(dst, id.xy, gain * textureLoad(src, id.xy, 0));
+        }";
+    let shader = GPU.shader("gain", wgsl).unwrap();
+    let mut encoder = GPU.encoder();
+    let format = format(PixelFormat::Rgba8, 4, 4);
+    let frame = upload(&GPU, &mut encoder, format, &noise(64, 1));
+    let mut out = frame.like().unwrap();
+    let error = shader.draw(&mut encoder, Some(&frame), &mut out, &1.0f32).unwrap_err();
+    assert!(error.to_string().contains("'gain' takes 16 bytes of parameters, but was given 4"), "{error}");
+    let error = shader.draw(&mut encoder, None, &mut out, &[1.0f32; 4]).unwrap_err();
+    assert!(error.to_string().contains("was given none"), "{error}");
+    let mut planar = frame.like_in(PixelFormat::I420).unwrap();
+    assert!(shader.draw(&mut encoder, Some(&frame), &mut planar, &[1.0f32; 4]).is_err());
+    shader.draw(&mut encoder, Some(&frame), &mut out, &[1.0f32; 4]).unwrap();
+    encoder.submit().unwrap();
+
+    let error = GPU.shader("broken", "fn main() { let x = y; }").err().unwrap();
+    assert!(error.to_string().contains("'broken'") && error.to_string().contains("1:"), "{error}");
+}
+
+#[test]
+fn a_lost_device_is_a_named_error() {
+    let gpu = GpuContext::new(&GpuOptions::default()).unwrap();
+    let mut encoder = gpu.encoder();
+    let frame = upload(&gpu, &mut encoder, format(PixelFormat::Rgba8, 4, 4), &noise(64, 1));
+    encoder.submit().unwrap();
+    let token = frame.ready(&gpu).unwrap();
+    token.wait(Duration::from_secs(10)).unwrap();
+    gpu.wgpu_device().destroy();
+    let read_back = encoder.read_back(&frame);
+    let outcome = read_back.and_then(|read_back| {
+        encoder.submit()?;
+        read_back.wait()
+    });
+    assert!(matches!(outcome.err().unwrap().kind(), ErrorKind::Gpu | ErrorKind::DeviceLost));
+}
