@@ -8,6 +8,12 @@ mod error;
 mod format;
 mod frame;
 mod gpu;
+mod graph;
+mod plan;
+mod port;
+mod processor;
+mod registry;
+mod runtime;
 mod time;
 
 pub use error::{Error, ErrorKind, Result};
@@ -16,5 +22,14 @@ pub use frame::VideoFrame;
 pub use gpu::{
     AdapterChoice, AdapterOptions, ByteStatistics, FrameEncoder, FrameShader, GpuContext, GpuOptions, GpuStatistics, LeaseReport,
     ReadBack, ReadBackView, ReadyToken, TextureStatistics,
+};
+pub use graph::{Graph, GraphSpec, IntoChain, LinkSpec, NodeSpec, PortRef};
+pub use plan::{Mode, Plan, PlanChange, PlannedLink, PlannedNode, Role, SegmentPlan};
+pub use port::link::{Dropped, LinkCounts, Transport};
+pub use port::{Delivery, In, InputOptions, InputSpec, Message, MessageType, Out, OutputOptions, OutputSpec, Ports};
+pub use processor::{Context, Counter, Filter, Flow, IntoProcessor, MainLoop, Next, Processor, Sink, Source, Threading};
+pub use registry::{Described, Descriptor, ParameterDescriptor, PortDescriptor, Registry, check_parameters, make};
+pub use runtime::{
+    Latency, LinkStatistics, ManualClock, NodeStatistics, Percentiles, Running, Runtime, RuntimeOptions, Statistics, Stop,
 };
 pub use time::{FrameRate, Timestamp};

@@ -1,0 +1,174 @@
+//! What a processor can do while it is called.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use crate::port::link::{AnyLink, Link};
+use crate::port::{In, Message, Out};
+use crate::{Error, ErrorKind, FrameEncoder, GpuContext, ReadBack, Result, Timestamp, VideoFormat, VideoFrame};
+
+/// A number that a node counts itself; it appears among its statistics.
+#[derive(Clone, Debug, Default)]
+pub struct Counter(Arc<AtomicU64>);
+
+impl Counter {
+    /// Adds to it.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// What it has come to.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What the thread that runs a processor provides.
+pub(crate) trait Environment {
+    fn gpu(&self) -> Result<&GpuContext>;
+    fn now(&self) -> Timestamp;
+    fn timestamp_of(&self, instant: Instant) -> Timestamp;
+    fn wait_until(&self, time: Timestamp) -> bool;
+    fn is_stopping(&self) -> bool;
+    fn is_offline(&self) -> bool;
+    fn admit(&self) -> bool;
+    fn counter(&self, node: usize, name: &'static str) -> Counter;
+    fn record_latency(&self, node: usize, latency: std::time::Duration);
+    fn request_stop(&self);
+}
+
+/// A node's ends of its links.
+pub(crate) struct NodePorts {
+    pub(crate) node: usize,
+    pub(crate) name: Arc<str>,
+    pub(crate) inputs: Vec<Option<Arc<dyn AnyLink>>>,
+    /// For each output, every link that leaves it.
+    pub(crate) outputs: Vec<Vec<Arc<dyn AnyLink>>>,
+    /// Frames that will be delivered by work which is still to be submitted.
+    pub(crate) delivering: Vec<VideoFrame>,
+    /// Submissions whose completion delivers a frame, and when it was captured.
+    pub(crate) undelivered: VecDeque<(u64, Instant)>,
+}
+
+/// What a processor can do while it is called. It borrows from the segment's thread and cannot be kept.
+pub struct Context<'a> {
+    pub(crate) ports: &'a mut NodePorts,
+    pub(crate) encoder: &'a mut Option<FrameEncoder>,
+    pub(crate) environment: &'a dyn Environment,
+}
+
+impl Context<'_> {
+    /// The node's name in the graph.
+    pub fn node(&self) -> &Arc<str> {
+        &self.ports.name
+    }
+
+    /// Takes the next message of an input; `None` when there is none now, or the input is not connected.
+    pub fn take<T: Message>(&mut self, input: In<T>) -> Option<T> {
+        self.input(input)?.take()
+    }
+
+    /// The newest message that ever came to an input, the same again if none came since; `None` before the first. This is how
+    /// a join takes the latest of each input.
+    pub fn latest<T: Message>(&mut self, input: In<T>) -> Option<T> {
+        self.input(input)?.latest()
+    }
+
+    fn input<T: Message>(&self, input: In<T>) -> Option<&Link<T>> {
+        let link = self.ports.inputs.get(input.index)?.as_ref()?;
+        link.as_any().downcast_ref()
+    }
+
+    /// Writes a message to an output. Its frames are immutable from now on. A consumer on another thread sees it after the GPU
+    /// work recorded so far was submitted.
+    pub fn send<T: Message>(&mut self, output: Out<T>, message: T) {
+        message.visit_frames(&mut |frame| frame.lease().publish());
+        let Some(links) = self.ports.outputs.get(output.index) else { return };
+        let links = links.iter().filter_map(|link| link.as_any().downcast_ref::<Link<T>>());
+        let mut previous: Option<&Link<T>> = None;
+        for link in links {
+            if let Some(previous) = previous.replace(link) {
+                previous.send(message.clone());
+            }
+        }
+        if let Some(last) = previous {
+            last.send(message);
+        }
+    }
+
+    /// The GPU. Opened when first asked for, so that graphs without pictures need none.
+    pub fn gpu(&self) -> Result<&GpuContext> {
+        self.environment.gpu()
+    }
+
+    /// The segment's encoder: what is recorded here is submitted once, after the last processor of the segment.
+    pub fn encoder(&mut self) -> Result<&mut FrameEncoder> {
+        if self.encoder.is_none() {
+            *self.encoder = Some(self.environment.gpu()?.encoder());
+        }
+        self.encoder.as_mut().ok_or_else(|| Error::new(ErrorKind::Gpu, "there is no encoder"))
+    }
+
+    /// A pooled frame with undefined pixels; see [`GpuContext::frame`].
+    pub fn frame(&mut self, format: VideoFormat) -> Result<VideoFrame> {
+        self.environment.gpu()?.frame(format, self.ports.name.clone())
+    }
+
+    /// Starts bringing a frame to the CPU; wait for it in `submitted` or later.
+    pub fn read_back(&mut self, frame: &VideoFrame) -> Result<ReadBack> {
+        self.encoder()?.read_back(frame)
+    }
+
+    /// The time on the run's clock.
+    pub fn now(&self) -> Timestamp {
+        self.environment.now()
+    }
+
+    /// A moment on the run's clock. A manual clock knows no other moment than its present.
+    pub fn timestamp_of(&self, instant: Instant) -> Timestamp {
+        self.environment.timestamp_of(instant)
+    }
+
+    /// Blocks until the run's clock shows `time`; `false` if the run is ending. Offline, time does not pass: returns at once.
+    pub fn wait_until(&self, time: Timestamp) -> bool {
+        self.environment.wait_until(time)
+    }
+
+    /// Whether the run is ending: sources should return.
+    pub fn is_stopping(&self) -> bool {
+        self.environment.is_stopping()
+    }
+
+    /// Asks the run to end as if somebody had called [`Running::stop`](crate::Running::stop): everything drains.
+    pub fn request_stop(&self) {
+        self.environment.request_stop();
+    }
+
+    /// Whether the run is offline: as fast as possible, losing nothing.
+    pub fn is_offline(&self) -> bool {
+        self.environment.is_offline()
+    }
+
+    /// For sources, before they upload or draw: whether the GPU can take another frame. Offline it waits until it can; live,
+    /// `false` means that the GPU is behind, and the picture is to be dropped (and counted) now, when that costs nothing.
+    pub fn admit(&self) -> bool {
+        self.environment.admit()
+    }
+
+    /// A number that appears as `name` among the node's counters. Ask in `setup` and keep it.
+    pub fn counter(&self, name: &'static str) -> Counter {
+        self.environment.counter(self.ports.node, name)
+    }
+
+    /// For sinks: this frame is delivered now; its latency counts from its capture.
+    pub fn delivered(&mut self, frame: &VideoFrame) {
+        self.environment.record_latency(self.ports.node, frame.captured_at().elapsed());
+    }
+
+    /// For sinks: this frame will be delivered when the GPU has finished it. Does not block.
+    pub fn delivered_when_ready(&mut self, frame: &VideoFrame) {
+        self.ports.delivering.push(frame.clone());
+    }
+}

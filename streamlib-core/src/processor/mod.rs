@@ -1,0 +1,196 @@
+//! What people implement: the general `Processor`, and three small traits that cover most of them.
+
+mod adapt;
+mod context;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use adapt::IntoProcessor;
+pub use context::{Context, Counter};
+pub(crate) use context::{Environment, NodePorts};
+
+use crate::port::{InputOptions, Message, OutputOptions, Ports};
+use crate::{Result, VideoFrame};
+
+/// Whether the runtime should go on calling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Yes.
+    Continue,
+    /// No: it has nothing more to give and wants nothing more.
+    End,
+}
+
+/// On which thread a processor runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Threading {
+    /// On its producer's, by direct call. Sources and processors with several inputs get one of their own all the same.
+    #[default]
+    Shared,
+    /// On one of its own: it blocks, or it computes for long.
+    Own,
+}
+
+/// The general processor: any number of ports of any types.
+///
+/// All calls come from one thread, that of its segment, and in this order: [`setup`](Self::setup), then
+/// [`process`](Self::process) and [`submitted`](Self::submitted) in turn, then [`finish`](Self::finish); after that it is dropped
+/// there too. A panic is caught and treated as an error. Most authors want [`Source`], [`Filter`] or [`Sink`].
+pub trait Processor: Send + 'static {
+    /// Declares the ports. Called once, when it is added to a graph.
+    fn ports(&mut self, ports: &mut Ports);
+
+    /// On which thread it runs. Default: its producer's.
+    fn threading(&self) -> Threading {
+        Threading::Shared
+    }
+
+    /// How long one call may take before the runtime gives it up as stuck: its thread is left behind, the run ends with
+    /// [`ErrorKind::Stalled`](crate::ErrorKind::Stalled). Default: for ever.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
+
+    /// What must run on the main thread while the graph runs. Default: nothing.
+    fn main_loop(&self) -> Option<Arc<dyn MainLoop>> {
+        None
+    }
+
+    /// Gets ready: opens devices, compiles shaders. No frame flows before every processor of the graph is ready.
+    fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let _ = cx;
+        Ok(())
+    }
+
+    /// Takes what it wants from its inputs, records GPU work, sends. Called when an input has something; without inputs, again and
+    /// again. Neither submits nor waits for the GPU.
+    fn process(&mut self, cx: &mut Context<'_>) -> Result<Flow>;
+
+    /// Called after the work that `process` recorded was submitted. Sinks on their own thread may wait here.
+    fn submitted(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let _ = cx;
+        Ok(())
+    }
+
+    /// The inputs have ended: sends what is held back, closes files. Called once, also when the run ends early.
+    fn finish(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let _ = cx;
+        Ok(())
+    }
+}
+
+/// What a source has to give.
+#[derive(Debug)]
+pub enum Next<T> {
+    /// A message.
+    Item(T),
+    /// Nothing this time: it was interrupted, or dropped a picture because the GPU is behind.
+    Skip,
+    /// Nothing ever again.
+    End,
+}
+
+/// A processor with one output and no input. It has a thread of its own.
+pub trait Source<T: Message = VideoFrame>: Send + 'static {
+    /// The output. Default: `out`, in the type's default formats.
+    fn output(&self) -> OutputOptions {
+        OutputOptions::default()
+    }
+
+    /// See [`Processor::patience`].
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
+
+    /// See [`Processor::setup`].
+    fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let _ = cx;
+        Ok(())
+    }
+
+    /// Makes the next message. May block, in steps: return [`Next::Skip`] at least every 100 ms so that the run can end.
+    fn produce(&mut self, cx: &mut Context<'_>) -> Result<Next<T>>;
+
+    /// See [`Processor::finish`].
+    fn finish(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let _ = cx;
+        Ok(())
+    }
+}
+
+/// A processor with one input and one output: one message out for each message in. A closure can be one:
+/// `|frame: VideoFrame, cx: &mut Context| -> Result<VideoFrame>`.
+pub trait Filter<I: Message = VideoFrame, O: Message = VideoFrame>: Send + 'static {
+    /// The input. Default: `in`, in the type's default formats.
+    fn input(&self) -> InputOptions {
+        InputOptions::default()
+    }
+
+    /// The output. Default: `out`, in the type's default formats.
+    fn output(&self) -> OutputOptions {
+        OutputOptions::default()
+    }
+
+    /// See [`Processor::threading`].
+    fn threading(&self) -> Threading {
+        Threading::Shared
+    }
+
+    /// See [`Processor::setup`].
+    fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let _ = cx;
+        Ok(())
+    }
+
+    /// Makes one message of another. Records GPU work; neither submits nor waits.
+    fn process(&mut self, message: I, cx: &mut Context<'_>) -> Result<O>;
+}
+
+/// A processor with one input and no output.
+pub trait Sink<T: Message = VideoFrame>: Send + 'static {
+    /// The input. Default: `in`, in the type's default formats.
+    fn input(&self) -> InputOptions {
+        InputOptions::default()
+    }
+
+    /// See [`Processor::threading`].
+    fn threading(&self) -> Threading {
+        Threading::Shared
+    }
+
+    /// See [`Processor::main_loop`].
+    fn main_loop(&self) -> Option<Arc<dyn MainLoop>> {
+        None
+    }
+
+    /// See [`Processor::setup`].
+    fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let _ = cx;
+        Ok(())
+    }
+
+    /// Takes one message. GPU work that it records is submitted right afterwards.
+    fn consume(&mut self, message: T, cx: &mut Context<'_>) -> Result<()>;
+
+    /// See [`Processor::submitted`].
+    fn submitted(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let _ = cx;
+        Ok(())
+    }
+
+    /// See [`Processor::finish`].
+    fn finish(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let _ = cx;
+        Ok(())
+    }
+}
+
+/// Something that must own the main thread while a graph runs: on macOS, the window system.
+pub trait MainLoop: Send + Sync {
+    /// Runs on the thread that called [`Runtime::run`](crate::Runtime::run) until `is_over` says so. `wake` interrupts it.
+    fn run(&self, is_over: &dyn Fn() -> bool);
+
+    /// Makes `run` look at `is_over` soon. Called from other threads.
+    fn wake(&self);
+}

@@ -1,0 +1,128 @@
+//! What a segment's thread provides to the processors that it calls.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam::sync::Parker;
+
+use super::shared::{Event, Phase, Shared};
+use crate::plan::Mode;
+use crate::processor::{Counter, Environment};
+use crate::{GpuContext, Result, Timestamp};
+
+pub(super) struct SegmentEnvironment {
+    pub(super) shared: Arc<Shared>,
+    /// The one thing on which the thread ever sleeps: messages, room in a queue, GPU progress, the clock and changes of phase
+    /// all unpark it.
+    pub(super) parker: Parker,
+    /// Submissions that the GPU has not finished, oldest first.
+    in_flight: RefCell<VecDeque<u64>>,
+    waker_on_timeline: Cell<Option<u64>>,
+}
+
+impl SegmentEnvironment {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        let parker = Parker::new();
+        shared.wake_on_change(parker.unparker().clone());
+        shared.clock.wake_on_advance(parker.unparker().clone());
+        let in_flight = RefCell::new(VecDeque::with_capacity(shared.options.max_in_flight + 1));
+        Self { shared, parker, in_flight, waker_on_timeline: Cell::new(None) }
+    }
+
+    pub(super) fn is_discarding(&self) -> bool {
+        self.shared.phase() == Phase::Discarding
+    }
+
+    /// Remembers a submission, so that the number outstanding stays bounded.
+    pub(super) fn submitted(&self, submission: u64) {
+        if self.waker_on_timeline.get().is_none()
+            && let Some(gpu) = self.shared.opened_gpu()
+        {
+            self.waker_on_timeline.set(Some(gpu.timeline().wake_on_progress(self.parker.unparker().clone())));
+        }
+        self.in_flight.borrow_mut().push_back(submission);
+    }
+
+    /// Whether fewer than `max_in_flight` submissions are outstanding.
+    pub(super) fn has_room(&self) -> bool {
+        let Some(gpu) = self.shared.opened_gpu() else { return true };
+        let mut in_flight = self.in_flight.borrow_mut();
+        while in_flight.front().is_some_and(|submission| gpu.timeline().is_complete(*submission)) {
+            in_flight.pop_front();
+        }
+        in_flight.len() < self.shared.options.max_in_flight.max(1)
+    }
+
+    /// Sleeps until there is room, or the run discards.
+    pub(super) fn wait_for_room(&self) {
+        while !self.has_room() && !self.is_discarding() {
+            self.parker.park();
+        }
+    }
+}
+
+impl Drop for SegmentEnvironment {
+    fn drop(&mut self) {
+        if let (Some(waker), Some(gpu)) = (self.waker_on_timeline.get(), self.shared.opened_gpu()) {
+            gpu.timeline().forget(waker);
+        }
+    }
+}
+
+impl Environment for SegmentEnvironment {
+    fn gpu(&self) -> Result<&GpuContext> {
+        self.shared.gpu()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.clock.now()
+    }
+
+    fn timestamp_of(&self, instant: Instant) -> Timestamp {
+        self.shared.clock.timestamp_of(instant)
+    }
+
+    fn wait_until(&self, time: Timestamp) -> bool {
+        loop {
+            if self.is_stopping() {
+                return false;
+            }
+            if self.is_offline() || self.now() >= time {
+                return true;
+            }
+            match self.shared.clock.instant_of(time) {
+                Some(instant) => self.parker.park_deadline(instant),
+                None => self.parker.park(),
+            }
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.shared.phase() >= Phase::Draining
+    }
+
+    fn is_offline(&self) -> bool {
+        self.shared.mode == Mode::Offline
+    }
+
+    fn admit(&self) -> bool {
+        if self.is_offline() {
+            self.wait_for_room();
+        }
+        self.has_room()
+    }
+
+    fn counter(&self, node: usize, name: &'static str) -> Counter {
+        self.shared.meters[node].counter(name)
+    }
+
+    fn record_latency(&self, node: usize, latency: Duration) {
+        self.shared.meters[node].delivered(latency);
+    }
+
+    fn request_stop(&self) {
+        self.shared.tell(Event::Stop(Phase::Draining));
+    }
+}

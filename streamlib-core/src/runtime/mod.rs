@@ -1,0 +1,384 @@
+//! Carries out plans: starts, pauses, drains, stops, supervises and counts.
+
+mod clock;
+mod convert;
+mod environment;
+mod segment;
+mod shared;
+mod signals;
+mod statistics;
+mod supervisor;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::bounded;
+
+pub use clock::ManualClock;
+pub use statistics::{Latency, LinkStatistics, NodeStatistics, Percentiles, Statistics};
+
+use crate::graph::Graph;
+use crate::plan::{Mode, Plan, Role};
+use crate::port::link::AnyLink;
+use crate::processor::{IntoProcessor, MainLoop, NodePorts, Processor};
+use crate::{Error, ErrorKind, GpuContext, GpuOptions, LeaseReport, Result};
+use segment::{Node, Segment};
+use shared::{Event, Phase, Shared};
+use supervisor::{Supervisor, Watched};
+
+/// How to run graphs.
+#[derive(Clone, Debug)]
+pub struct RuntimeOptions {
+    /// Whether time passes. Default: live.
+    pub mode: Mode,
+    /// The run ends when every sink has had so many messages. Default: none, it goes on.
+    pub frames: Option<u64>,
+    /// The run ends after this time. Default: none, it goes on.
+    pub duration: Option<Duration>,
+    /// How long what is under way may take to reach the sinks when the run ends. Default: 5 s; then it is discarded.
+    pub drain_deadline: Duration,
+    /// The most submissions that a segment may have outstanding at the GPU. Default: 3. More hides longer hiccups and costs
+    /// memory and latency.
+    pub max_in_flight: usize,
+    /// How to open the GPU, when a graph needs one.
+    pub gpu: GpuOptions,
+    /// A clock that is advanced by hand, for tests. Default: none, the monotonic clock.
+    pub clock: Option<ManualClock>,
+    /// Whether Ctrl-C and SIGTERM end a run: the first drains it, a second one ends the program at once. Default: `true`.
+    pub stop_on_signals: bool,
+}
+
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Live,
+            frames: None,
+            duration: None,
+            drain_deadline: Duration::from_secs(5),
+            max_in_flight: 3,
+            gpu: GpuOptions::default(),
+            clock: None,
+            stop_on_signals: true,
+        }
+    }
+}
+
+/// How to end a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Sources end; what is under way reaches the sinks. After the drain deadline the rest is discarded.
+    Drain,
+    /// What is under way is thrown away (and counted); sinks still finish their files.
+    Discard,
+}
+
+/// The GPU of a runtime: opened when first needed, kept for later runs.
+#[derive(Default)]
+pub(crate) struct Gpu {
+    context: OnceLock<GpuContext>,
+    opening: Mutex<()>,
+}
+
+impl Gpu {
+    fn get(&self, options: &GpuOptions) -> Result<&GpuContext> {
+        if let Some(gpu) = self.context.get() {
+            return Ok(gpu);
+        }
+        // Many segments ask at once; one opens.
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.context.get().is_none() {
+            let _ = self.context.set(GpuContext::new(options)?);
+        }
+        self.context.get().ok_or_else(|| Error::new(ErrorKind::NoAdapter, "there is no GPU"))
+    }
+
+    fn opened(&self) -> Option<&GpuContext> {
+        self.context.get()
+    }
+}
+
+/// Runs graphs, one after the other or several at a time, all on one GPU device.
+#[derive(Default)]
+pub struct Runtime {
+    options: RuntimeOptions,
+    gpu: Arc<Gpu>,
+}
+
+impl Runtime {
+    /// A runtime. Opens no device yet: graphs without pictures need none.
+    pub fn new(options: RuntimeOptions) -> Self {
+        Self { options, gpu: Arc::default() }
+    }
+
+    /// A runtime on a GPU that is open already.
+    pub fn with_gpu(options: RuntimeOptions, gpu: GpuContext) -> Self {
+        Self { options, gpu: Arc::new(Gpu { context: gpu.into(), opening: Mutex::default() }) }
+    }
+
+    /// How the graph would run.
+    pub fn plan(&self, graph: &Graph) -> Result<Plan> {
+        Plan::new(graph.spec(), self.options.mode)
+    }
+
+    /// Runs a graph to its end and returns what it did. Blocks; lends this thread to a processor that needs the main thread.
+    pub fn run(&self, graph: Graph) -> Result<Statistics> {
+        let main_loop = graph.main_loop();
+        let running = self.start_with(graph, main_loop.clone())?;
+        if let Some(main_loop) = main_loop {
+            main_loop.run(&|| running.is_over());
+        }
+        let (statistics, outcome) = running.wait();
+        outcome.map(|()| statistics)
+    }
+
+    /// Starts a graph and returns at once. Fails if a processor needs the main thread, which only [`run`](Self::run) can lend.
+    pub fn start(&self, graph: Graph) -> Result<Running> {
+        if graph.main_loop().is_some() {
+            return Err(Error::new(ErrorKind::Unsupported, "a processor of this graph needs the main thread")
+                .hint("call Runtime::run on the main thread instead"));
+        }
+        self.start_with(graph, None)
+    }
+
+    fn start_with(&self, graph: Graph, main_loop: Option<Arc<dyn MainLoop>>) -> Result<Running> {
+        let plan = self.plan(&graph)?;
+        // Starting is the change from nothing; the segments it names are all that there are.
+        let change = plan.change_from(&Plan::default());
+        tracing::debug!(segments = change.start.len(), "starting");
+        let links: Vec<_> = plan.links.iter().map(|link| link.message.make_link(link.transport)).collect();
+        let (events, receiver) = bounded(4 * plan.nodes.len() + 64);
+        let segments = plan.segments.len();
+        let shared = Arc::new(Shared::new(self.options.clone(), self.gpu.clone(), plan.nodes.len(), segments, events));
+        let (spec, processors) = graph.into_parts();
+        let mut patience = vec![None; plan.nodes.len()];
+        let mut processors: Vec<_> = processors.into_iter().map(Some).collect();
+        let mut nodes: Vec<Option<Node>> = Vec::with_capacity(plan.nodes.len());
+        let mut ends = Ends::new(&plan, &links);
+        for (index, planned) in plan.nodes.iter().enumerate() {
+            let (processor, inputs, outputs) = match &planned.role {
+                Role::Processor(position) => {
+                    let node = &spec.nodes[*position];
+                    (processors[*position].take(), node.inputs.len(), node.outputs.len())
+                }
+                Role::Convert { accepted, .. } => (Some(converter(accepted.clone())), 1, 1),
+            };
+            let Some(processor) = processor else { continue };
+            patience[index] = processor.patience();
+            let ports = ends.of(index, &planned.name, inputs, outputs);
+            nodes.push(Some(Node::new(processor, ports, planned.is_sink)));
+        }
+        let runners: Vec<_> = plan
+            .segments
+            .iter()
+            .enumerate()
+            .map(|(number, segment)| {
+                let nodes = segment.nodes.iter().filter_map(|index| nodes[*index].take()).collect();
+                Segment::new(number, nodes, shared.clone())
+            })
+            .collect();
+        for (planned, link) in plan.links.iter().zip(&links) {
+            if let crate::Transport::Queue(_) = planned.transport {
+                let waker = |node: usize| runners[plan.nodes[node].segment].waker();
+                link.connect(waker(planned.to.node), waker(planned.from.node));
+            }
+        }
+        let crossing = |segment: usize, leaving: bool| {
+            let of = |node: usize| plan.nodes[node].segment;
+            let mine = move |link: &&crate::PlannedLink| {
+                let (from, to) = (of(link.from.node), of(link.to.node));
+                from != to && if leaving { from == segment } else { to == segment }
+            };
+            plan.links.iter().zip(&links).filter(|(planned, _)| mine(planned)).map(|(_, link)| link.clone()).collect::<Vec<_>>()
+        };
+        let mut watched = Vec::with_capacity(segments);
+        for (number, runner) in runners.into_iter().enumerate() {
+            let name = plan.segments[number].name.clone();
+            let (waker, outgoing, incoming) = (runner.waker(), crossing(number, true), crossing(number, false));
+            let thread = std::thread::Builder::new().name(name.clone()).spawn(move || runner.run());
+            let thread = thread.map_err(|error| {
+                shared.advance_to(Phase::Discarding);
+                Error::new(ErrorKind::Io, format!("cannot start a thread for '{name}'")).caused_by(error)
+            })?;
+            watched.push(Watched { thread: Some(thread), waker, outgoing, incoming, name });
+        }
+        let supervisor = Supervisor {
+            shared: shared.clone(),
+            events: receiver,
+            segments: watched,
+            sinks: plan.nodes.iter().filter(|node| node.is_sink).count(),
+            nodes: plan.nodes.iter().map(|node| node.name.clone()).zip(patience).collect(),
+        };
+        if self.options.stop_on_signals {
+            signals::stop_on_signals(Arc::downgrade(&shared));
+        }
+        let outcome = Arc::new(Outcome::default());
+        let spawned = std::thread::Builder::new().name("supervisor".into()).spawn({
+            let outcome = outcome.clone();
+            move || {
+                outcome.set(supervisor.run());
+                if let Some(main_loop) = main_loop {
+                    main_loop.wake();
+                }
+            }
+        });
+        if let Err(error) = spawned {
+            shared.advance_to(Phase::Discarding);
+            return Err(Error::new(ErrorKind::Io, "cannot start the supervisor's thread").caused_by(error));
+        }
+        Ok(Running { shared, plan, links, outcome })
+    }
+}
+
+fn converter(accepted: Vec<crate::PixelFormat>) -> Box<dyn Processor> {
+    let mut processor = convert::Convert { accepted }.into_processor();
+    processor.ports(&mut crate::Ports::default());
+    processor
+}
+
+/// Finds the links of each node.
+struct Ends<'a> {
+    links: &'a [Arc<dyn AnyLink>],
+    incoming: Vec<Vec<(usize, usize)>>,
+    outgoing: Vec<Vec<(usize, usize)>>,
+}
+
+impl<'a> Ends<'a> {
+    fn new(plan: &Plan, links: &'a [Arc<dyn AnyLink>]) -> Self {
+        let mut ends = Self { links, incoming: vec![Vec::new(); plan.nodes.len()], outgoing: vec![Vec::new(); plan.nodes.len()] };
+        for (index, link) in plan.links.iter().enumerate() {
+            ends.outgoing[link.from.node].push((link.from.port, index));
+            ends.incoming[link.to.node].push((link.to.port, index));
+        }
+        ends
+    }
+
+    fn of(&mut self, node: usize, name: &str, inputs: usize, outputs: usize) -> NodePorts {
+        let mut ports = NodePorts {
+            node,
+            name: name.into(),
+            inputs: vec![None; inputs],
+            outputs: vec![Vec::new(); outputs],
+            delivering: Vec::new(),
+            undelivered: VecDeque::with_capacity(16),
+        };
+        for (port, link) in &self.incoming[node] {
+            ports.inputs[*port] = Some(self.links[*link].clone());
+        }
+        for (port, link) in &self.outgoing[node] {
+            ports.outputs[*port].push(self.links[*link].clone());
+        }
+        ports
+    }
+}
+
+/// How a run ended, once it has.
+#[derive(Default)]
+struct Outcome {
+    error: Mutex<Option<Option<Error>>>,
+    changed: Condvar,
+}
+
+impl Outcome {
+    fn set(&self, error: Option<Error>) {
+        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        self.changed.notify_all();
+    }
+
+    /// `None` when the run goes on after `timeout`.
+    fn wait(&self, timeout: Option<Duration>) -> Option<Result<()>> {
+        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let mut ended = self.error.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(error) = &*ended {
+                return Some(error.clone().map_or(Ok(()), Err));
+            }
+            ended = match deadline {
+                None => self.changed.wait(ended).unwrap_or_else(PoisonError::into_inner),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return None;
+                    }
+                    self.changed.wait_timeout(ended, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+}
+
+/// A graph that is running. Dropping it lets the run go on; [`wait`](Self::wait) for its end.
+pub struct Running {
+    shared: Arc<Shared>,
+    plan: Plan,
+    links: Vec<Arc<dyn AnyLink>>,
+    outcome: Arc<Outcome>,
+}
+
+impl Running {
+    /// How it runs.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// What it has done so far. Every link's account adds up at any moment.
+    pub fn statistics(&self) -> Statistics {
+        let end = self.shared.ended.get().copied().unwrap_or_else(Instant::now);
+        let seconds = self.shared.started.get().map_or(0.0, |started| end.saturating_duration_since(*started).as_secs_f64());
+        let nodes = self.plan.nodes.iter().zip(&self.shared.meters);
+        let links = self.plan.links.iter().zip(&self.links);
+        Statistics {
+            version: env!("CARGO_PKG_VERSION"),
+            seconds,
+            unix_origin_ns: self.shared.clock.unix_origin_nanos(),
+            latency_ms: nodes.clone().filter_map(|(node, meter)| Some((node.name.clone(), meter.latency()?))).collect(),
+            nodes: nodes.map(|(node, meter)| (node.name.clone(), meter.statistics())).collect(),
+            links: links
+                .map(|(planned, link)| {
+                    (planned.name.clone(), LinkStatistics { counts: link.counts(), policy: planned.transport.to_string() })
+                })
+                .collect::<BTreeMap<_, _>>(),
+            gpu: self.shared.opened_gpu().map(GpuContext::statistics),
+        }
+    }
+
+    /// Which textures are out, taken by which node, held how long.
+    pub fn leases(&self) -> Vec<LeaseReport> {
+        self.shared.opened_gpu().map(GpuContext::leases).unwrap_or_default()
+    }
+
+    /// Asks the run to end. Returns at once; [`wait`](Self::wait) for it.
+    pub fn stop(&self, how: Stop) {
+        self.shared.tell(Event::Stop(match how {
+            Stop::Drain => Phase::Draining,
+            Stop::Discard => Phase::Discarding,
+        }));
+    }
+
+    /// Sources rest until [`resume`](Self::resume); what is under way goes on to the sinks.
+    pub fn pause(&self) {
+        self.shared.set_paused(true);
+    }
+
+    /// Ends a pause.
+    pub fn resume(&self) {
+        self.shared.set_paused(false);
+    }
+
+    /// Whether it has ended.
+    pub fn is_over(&self) -> bool {
+        self.outcome.wait(Some(Duration::ZERO)).is_some()
+    }
+
+    /// Blocks until it has ended, at most for `timeout`. Whether it has.
+    pub fn wait_for(&self, timeout: Duration) -> bool {
+        self.outcome.wait(Some(timeout)).is_some()
+    }
+
+    /// Blocks until it has ended. Returns what it did, and the first error if there was one: statistics are worth having then
+    /// too.
+    pub fn wait(self) -> (Statistics, Result<()>) {
+        let outcome = self.outcome.wait(None).unwrap_or(Ok(()));
+        (self.statistics(), outcome)
+    }
+}

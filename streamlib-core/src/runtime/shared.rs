@@ -1,0 +1,152 @@
+//! What the threads of one run share: its state, its clock, its meters.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam::channel::Sender;
+use crossbeam::sync::Unparker;
+
+use super::clock::Clock;
+use super::statistics::NodeMeter;
+use super::{Gpu, RuntimeOptions};
+use crate::plan::Mode;
+use crate::{Error, GpuContext, Result};
+
+/// Where a run is. It only ever moves forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Phase {
+    /// Processors are being set up; nothing flows.
+    Starting,
+    /// Frames flow.
+    Running,
+    /// Sources have ended, the rest is carried to the sinks.
+    Draining,
+    /// What waits is thrown away.
+    Discarding,
+}
+
+/// What segments tell the supervisor.
+pub(crate) enum Event {
+    /// The segment's processors are set up.
+    Ready,
+    /// A processor failed; the run ends.
+    Failed(Error),
+    /// A sink has had all the frames it was asked for.
+    SinkSatisfied,
+    /// The segment's thread is about to end.
+    Finished(usize),
+    /// Somebody wants the run to move on to this phase.
+    Stop(Phase),
+}
+
+/// What a segment is doing, for the watchdog.
+pub(crate) struct Activity {
+    epoch: Instant,
+    /// Nanoseconds since `epoch`, plus one; 0 when no processor is being called.
+    since: AtomicU64,
+    node: AtomicUsize,
+}
+
+impl Activity {
+    pub(crate) fn new() -> Self {
+        Self { epoch: Instant::now(), since: AtomicU64::new(0), node: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn begin(&self, node: usize, now: Instant) {
+        self.node.store(node, Ordering::Relaxed);
+        self.since.store(now.saturating_duration_since(self.epoch).as_nanos() as u64 + 1, Ordering::Release);
+    }
+
+    pub(crate) fn end(&self) {
+        self.since.store(0, Ordering::Release);
+    }
+
+    /// Which node is being called and for how long.
+    pub(crate) fn current(&self) -> Option<(usize, Duration)> {
+        let since = self.since.load(Ordering::Acquire).checked_sub(1)?;
+        Some((self.node.load(Ordering::Relaxed), self.epoch.elapsed().saturating_sub(Duration::from_nanos(since))))
+    }
+}
+
+pub(crate) struct Shared {
+    phase: AtomicU8,
+    paused: AtomicBool,
+    pub(crate) clock: Clock,
+    pub(crate) mode: Mode,
+    pub(crate) options: RuntimeOptions,
+    pub(crate) meters: Vec<Arc<NodeMeter>>,
+    pub(crate) activities: Vec<Activity>,
+    pub(crate) events: Sender<Event>,
+    pub(crate) started: OnceLock<Instant>,
+    pub(crate) ended: OnceLock<Instant>,
+    gpu: Arc<Gpu>,
+    wakers: Mutex<Vec<Unparker>>,
+}
+
+impl Shared {
+    pub(crate) fn new(options: RuntimeOptions, gpu: Arc<Gpu>, nodes: usize, segments: usize, events: Sender<Event>) -> Self {
+        Self {
+            phase: AtomicU8::new(Phase::Starting as u8),
+            paused: AtomicBool::new(false),
+            clock: Clock::new(options.clock.as_ref()),
+            mode: options.mode,
+            options,
+            meters: (0..nodes).map(|_| NodeMeter::new()).collect(),
+            activities: (0..segments).map(|_| Activity::new()).collect(),
+            events,
+            started: OnceLock::new(),
+            ended: OnceLock::new(),
+            gpu,
+            wakers: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Starting,
+            1 => Phase::Running,
+            2 => Phase::Draining,
+            _ => Phase::Discarding,
+        }
+    }
+
+    /// Moves on to `phase`, never back, and wakes everybody.
+    pub(crate) fn advance_to(&self, phase: Phase) {
+        self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+        self.wake_all();
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_paused(&self, paused: bool) {
+        self.paused.store(paused, Ordering::Release);
+        self.wake_all();
+    }
+
+    pub(crate) fn tell(&self, event: Event) {
+        // The supervisor is gone only when the run is over; then nobody needs to know.
+        let _ = self.events.send(event);
+    }
+
+    pub(crate) fn gpu(&self) -> Result<&GpuContext> {
+        self.gpu.get(&self.options.gpu)
+    }
+
+    pub(crate) fn opened_gpu(&self) -> Option<&GpuContext> {
+        self.gpu.opened()
+    }
+
+    pub(crate) fn wake_on_change(&self, waker: Unparker) {
+        self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
+    }
+
+    fn wake_all(&self) {
+        for waker in &*self.wakers.lock().unwrap_or_else(PoisonError::into_inner) {
+            waker.unpark();
+        }
+    }
+}
