@@ -1,0 +1,41 @@
+# The project's commands; `make` lists them. What they need from the system they install first, saying what and why.
+
+# Mesa's software driver and window systems ask for this directory, which only a login makes.
+ifndef XDG_RUNTIME_DIR
+export XDG_RUNTIME_DIR := $(CURDIR)/target/xdg-runtime
+$(shell mkdir -p -m 700 "$(XDG_RUNTIME_DIR)")
+endif
+
+INSTALL := scripts/install-dependencies
+SCALE ?= 1
+
+.PHONY: help demo test test-camera test-long bench lint
+
+help: ## lists these commands
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1#/p' $(MAKEFILE_LIST) | awk -F'#' '{ printf "%-18s %s\n", $$1, $$2 }'
+
+demo: ## a ball bounces over live video: 300 frames (ARGS='--sink record:ball.mp4' and the like go to the example)
+	@scripts/demo $(ARGS)
+
+test: ## all tests that need no camera
+	@$(INSTALL) build run test
+	cargo test --workspace
+
+test-camera: ## the camera, in a small virtual machine that has one
+	@$(INSTALL) build run test camera
+	scripts/test-camera
+
+test-long: ## stress, kill and long runs (SCALE=0.1 for a tenth of them)
+	@$(INSTALL) build run test
+	scripts/test-long $(SCALE)
+
+bench: ## benchmarks, each beside its limit written by hand
+	@$(INSTALL) build run
+	cargo bench -p streamlib-benches
+
+lint: ## formatting, clippy, documentation; spelling, licences and scripts where their tools are installed
+	@$(INSTALL) build
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
+	@scripts/lint-texts
