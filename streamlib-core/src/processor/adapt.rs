@@ -28,7 +28,7 @@ pub trait IntoProcessor<Marker>: Sized {
             if character.is_uppercase() && !kebab.is_empty() {
                 kebab.push('-');
             }
-            kebab.extend(character.to_lowercase());
+            kebab.extend(if character == '_' { '-'.to_lowercase() } else { character.to_lowercase() });
         }
         kebab
     }
