@@ -27,7 +27,9 @@ pub use graph::{Graph, GraphSpec, IntoChain, LinkSpec, NodeSpec, PortRef};
 pub use plan::{Mode, Plan, PlanChange, PlannedLink, PlannedNode, Role, SegmentPlan};
 pub use port::link::{Dropped, LinkCounts, Transport};
 pub use port::{Delivery, In, InputOptions, InputSpec, Message, MessageType, Out, OutputOptions, OutputSpec, Ports};
-pub use processor::{Context, Counter, Filter, Flow, IntoProcessor, MainLoop, Next, Processor, Sink, Source, Threading};
+pub use processor::{
+    Context, Counter, Filter, Flow, IntoProcessor, MainLoop, Next, Processor, Sink, Source, StopHandle, Threading,
+};
 pub use registry::{Described, Descriptor, ParameterDescriptor, PortDescriptor, Registry, check_parameters, make};
 pub use runtime::{
     Latency, LinkStatistics, ManualClock, NodeStatistics, Percentiles, Running, Runtime, RuntimeOptions, Statistics, Stop,

@@ -25,6 +25,17 @@ impl Counter {
     }
 }
 
+/// Ends a run as [`Running::stop`](crate::Running::stop) does: everything drains. Can be kept and sent to other threads.
+#[derive(Clone)]
+pub struct StopHandle(pub(crate) Arc<dyn Fn() + Send + Sync>);
+
+impl StopHandle {
+    /// Asks the run to end. Returns at once; does nothing when it has ended.
+    pub fn stop(&self) {
+        (self.0)();
+    }
+}
+
 /// What the thread that runs a processor provides.
 pub(crate) trait Environment {
     fn gpu(&self) -> Result<&GpuContext>;
@@ -36,7 +47,7 @@ pub(crate) trait Environment {
     fn admit(&self) -> bool;
     fn counter(&self, node: usize, name: &'static str) -> Counter;
     fn record_latency(&self, node: usize, latency: std::time::Duration);
-    fn request_stop(&self);
+    fn stop_handle(&self) -> StopHandle;
 }
 
 /// A node's ends of its links.
@@ -141,9 +152,9 @@ impl Context<'_> {
         self.environment.is_stopping()
     }
 
-    /// Asks the run to end as if somebody had called [`Running::stop`](crate::Running::stop): everything drains.
-    pub fn request_stop(&self) {
-        self.environment.request_stop();
+    /// A way to end the run from anywhere, also after this call: for a window's close button.
+    pub fn stop_handle(&self) -> StopHandle {
+        self.environment.stop_handle()
     }
 
     /// Whether the run is offline: as fast as possible, losing nothing.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use adapt::IntoProcessor;
-pub use context::{Context, Counter};
+pub use context::{Context, Counter, StopHandle};
 pub(crate) use context::{Environment, NodePorts};
 
 use crate::port::{InputOptions, Message, OutputOptions, Ports};

@@ -9,7 +9,7 @@ use crossbeam::sync::Parker;
 
 use super::shared::{Event, Phase, Shared};
 use crate::plan::Mode;
-use crate::processor::{Counter, Environment};
+use crate::processor::{Counter, Environment, StopHandle};
 use crate::{GpuContext, Result, Timestamp};
 
 pub(super) struct SegmentEnvironment {
@@ -122,7 +122,13 @@ impl Environment for SegmentEnvironment {
         self.shared.meters[node].delivered(latency);
     }
 
-    fn request_stop(&self) {
-        self.shared.tell(Event::Stop(Phase::Draining));
+    fn stop_handle(&self) -> StopHandle {
+        // Weak, so that a kept handle does not keep the run's threads' state alive.
+        let shared = Arc::downgrade(&self.shared);
+        StopHandle(Arc::new(move || {
+            if let Some(shared) = shared.upgrade() {
+                shared.tell(Event::Stop(Phase::Draining));
+            }
+        }))
     }
 }

@@ -1,0 +1,146 @@
+//! `display`: shows frames in a window.
+
+mod presenter;
+mod window_system;
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use streamlib_core::{
+    Context, Counter, Delivery, Described, InputOptions, MainLoop, Result, Sink, Size, Threading, VideoFrame, check_parameters,
+};
+
+use presenter::Presenter;
+use window_system::{OnMainThread, OpenWindow};
+
+/// Shows the newest frame in a window, letterboxed. The close button and the escape key end the run.
+///
+/// Scaling averages linear light. Latency ends when the picture was handed to the window system. Counters: `presented`,
+/// `hidden` (the window could not show a picture).
+pub struct Display {
+    parameters: DisplayParameters,
+    opened: Option<Opened>,
+}
+
+/// What can be set of a [`Display`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DisplayParameters {
+    /// The window's title.
+    pub title: String,
+    /// The window's size at first; null: that of the first frame.
+    pub size: Option<Size>,
+    /// Whether pictures change between two refreshes of the screen only. Without it latency is lower and pictures may tear.
+    pub vsync: bool,
+}
+
+/// Titled "streamlib", as large as the first frame, with vsync.
+impl Default for DisplayParameters {
+    fn default() -> Self {
+        Self { title: "streamlib".into(), size: None, vsync: true }
+    }
+}
+
+struct Opened {
+    window: Arc<OpenWindow>,
+    presenter: Presenter,
+    presented: Counter,
+    hidden: Counter,
+    /// What was drawn and is to be shown once it was submitted.
+    drawn: Option<(wgpu::SurfaceTexture, VideoFrame)>,
+}
+
+impl Display {
+    /// A window of these parameters. It opens when the graph starts.
+    pub fn new(parameters: DisplayParameters) -> Result<Self> {
+        check_parameters::<Self>(&parameters)?;
+        Ok(Self { parameters, opened: None })
+    }
+
+    /// A window of this title.
+    pub fn titled(title: impl Into<String>) -> Self {
+        Self { parameters: DisplayParameters { title: title.into(), ..Default::default() }, opened: None }
+    }
+
+    /// Opens the window: in set-up if its size is known, else when the first frame comes.
+    fn open(&mut self, size: Size, cx: &Context<'_>) -> Result<()> {
+        let window = window_system::open(&self.parameters.title, size, cx.stop_handle())?;
+        let Some(raw) = window.window() else { return Ok(()) };
+        let presenter = Presenter::new(cx.gpu()?, raw, self.parameters.vsync)?;
+        let (presented, hidden) = (cx.counter("presented"), cx.counter("hidden"));
+        self.opened = Some(Opened { window, presenter, presented, hidden, drawn: None });
+        Ok(())
+    }
+}
+
+impl Default for Display {
+    fn default() -> Self {
+        Self { parameters: DisplayParameters::default(), opened: None }
+    }
+}
+
+impl Described for Display {
+    type Parameters = DisplayParameters;
+    const NAME: &'static str = "display";
+    const SUMMARY: &'static str = "Shows the newest frame in a window.";
+
+    fn from_parameters(parameters: DisplayParameters) -> Result<Self> {
+        Self::new(parameters)
+    }
+}
+
+impl Sink for Display {
+    fn input(&self) -> InputOptions {
+        InputOptions { delivery: Delivery::Latest, ..Default::default() }
+    }
+
+    fn threading(&self) -> Threading {
+        Threading::Own
+    }
+
+    fn main_loop(&self) -> Option<Arc<dyn MainLoop>> {
+        window_system::NEEDS_MAIN_THREAD.then(|| Arc::new(OnMainThread) as _)
+    }
+
+    fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        match self.parameters.size {
+            Some(size) => self.open(size, cx),
+            None => Ok(()),
+        }
+    }
+
+    fn consume(&mut self, frame: VideoFrame, cx: &mut Context<'_>) -> Result<()> {
+        if self.opened.is_none() {
+            self.open(frame.size(), cx)?;
+        }
+        let Some(opened) = &mut self.opened else { return Ok(()) };
+        match opened.presenter.acquire(opened.window.size())? {
+            Some(target) => {
+                let encoder = cx.encoder()?;
+                encoder.reads(&frame);
+                opened.presenter.draw(encoder.commands(), &frame, &target);
+                opened.drawn = Some((target, frame));
+            }
+            None => opened.hidden.add(1),
+        }
+        Ok(())
+    }
+
+    fn submitted(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        if let Some(opened) = &mut self.opened
+            && let Some((texture, frame)) = opened.drawn.take()
+        {
+            opened.presenter.present(texture);
+            opened.presented.add(1);
+            cx.delivered(&frame);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.window.close();
+    }
+}

@@ -1,0 +1,216 @@
+//! The GPU half of the display: a surface, and the drawing of a frame into it.
+
+use std::sync::Arc;
+
+use streamlib_core::{Error, ErrorKind, GpuContext, Result, VideoFrame};
+use winit::window::Window;
+
+const WGSL: &str = include_str!("display.wgsl");
+
+pub(super) struct Presenter {
+    gpu: GpuContext,
+    window: Arc<Window>,
+    surface: wgpu::Surface<'static>,
+    configuration: wgpu::SurfaceConfiguration,
+    pipeline: wgpu::RenderPipeline,
+    layout: wgpu::BindGroupLayout,
+    sampler: wgpu::Sampler,
+}
+
+/// A picture's place in a window.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Viewport {
+    x: f32,
+    y: f32,
+    width: f32,
+    height: f32,
+}
+
+/// The largest place of the picture's shape in the middle of the window; what is left over stays black.
+fn letterbox(picture: (u32, u32), window: (u32, u32)) -> Viewport {
+    let [picture_width, picture_height, window_width, window_height] =
+        [picture.0, picture.1, window.0, window.1].map(|side| f64::from(side.max(1)));
+    let scale = (window_width / picture_width).min(window_height / picture_height);
+    let (width, height) = ((picture_width * scale).round().max(1.0), (picture_height * scale).round().max(1.0));
+    let (x, y) = (((window_width - width) / 2.0).floor(), ((window_height - height) / 2.0).floor());
+    Viewport { x: x as f32, y: y as f32, width: width as f32, height: height as f32 }
+}
+
+impl Presenter {
+    pub(super) fn new(gpu: &GpuContext, window: Arc<Window>, vsync: bool) -> Result<Self> {
+        let surface = create_surface(gpu, &window)?;
+        let capabilities = surface.get_capabilities(gpu.adapter());
+        let format = pick_format(&capabilities.formats).ok_or_else(|| {
+            let name = &gpu.adapter_choice().chosen.name;
+            Error::new(ErrorKind::Unsupported, format!("adapter '{name}' cannot draw to this screen"))
+                .hint("choose the adapter that the screen is connected to")
+        })?;
+        let size = window.inner_size();
+        let configuration = wgpu::SurfaceConfiguration {
+            present_mode: pick_present_mode(&capabilities.present_modes, vsync),
+            desired_maximum_frame_latency: 2,
+            ..surface.get_default_config(gpu.adapter(), size.width.max(1), size.height.max(1)).ok_or_else(|| {
+                Error::new(ErrorKind::Unsupported, "the adapter cannot draw to this screen").hint("choose another adapter")
+            })?
+        };
+        let configuration = wgpu::SurfaceConfiguration { format, view_formats: vec![format], ..configuration };
+        let (pipeline, layout, sampler) = gpu.catch("cannot set the window up", || create_pipeline(gpu.wgpu_device(), format))?;
+        let presenter = Self { gpu: gpu.clone(), window, surface, configuration, pipeline, layout, sampler };
+        presenter.configure()?;
+        Ok(presenter)
+    }
+
+    fn configure(&self) -> Result<()> {
+        self.gpu.catch("cannot configure the window's surface", || {
+            self.surface.configure(self.gpu.wgpu_device(), &self.configuration);
+        })
+    }
+
+    /// The next texture of the window, as large as the window is now; `None` if this picture cannot be shown (the window is
+    /// hidden, or its surface had to be made anew).
+    pub(super) fn acquire(&mut self, size: (u32, u32)) -> Result<Option<wgpu::SurfaceTexture>> {
+        let (width, height) = (size.0.max(1), size.1.max(1));
+        if (width, height) != (self.configuration.width, self.configuration.height) {
+            (self.configuration.width, self.configuration.height) = (width, height);
+            self.configure()?;
+        }
+        for _ in 0..3 {
+            match self.surface.get_current_texture() {
+                wgpu::CurrentSurfaceTexture::Success(texture) | wgpu::CurrentSurfaceTexture::Suboptimal(texture) => {
+                    return Ok(Some(texture));
+                }
+                wgpu::CurrentSurfaceTexture::Timeout | wgpu::CurrentSurfaceTexture::Occluded => return Ok(None),
+                wgpu::CurrentSurfaceTexture::Outdated => self.configure()?,
+                wgpu::CurrentSurfaceTexture::Lost | wgpu::CurrentSurfaceTexture::Validation => {
+                    self.surface = create_surface(&self.gpu, &self.window)?;
+                    self.configure()?;
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Records the drawing of `frame` into `target`.
+    pub(super) fn draw(&self, commands: &mut wgpu::CommandEncoder, frame: &VideoFrame, target: &wgpu::SurfaceTexture) {
+        let device = self.gpu.wgpu_device();
+        let light = frame.texture().create_view(&wgpu::TextureViewDescriptor {
+            format: Some(wgpu::TextureFormat::Rgba8UnormSrgb),
+            usage: Some(wgpu::TextureUsages::TEXTURE_BINDING),
+            ..Default::default()
+        });
+        let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("display"),
+            layout: &self.layout,
+            entries: &[
+                wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::TextureView(&light) },
+                wgpu::BindGroupEntry { binding: 1, resource: wgpu::BindingResource::Sampler(&self.sampler) },
+            ],
+        });
+        let view = target.texture.create_view(&wgpu::TextureViewDescriptor::default());
+        let mut pass = commands.begin_render_pass(&wgpu::RenderPassDescriptor {
+            label: Some("display"),
+            color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                view: &view,
+                depth_slice: None,
+                resolve_target: None,
+                ops: wgpu::Operations { load: wgpu::LoadOp::Clear(wgpu::Color::BLACK), store: wgpu::StoreOp::Store },
+            })],
+            ..Default::default()
+        });
+        let size = frame.size();
+        let place = letterbox((size.width(), size.height()), (target.texture.width(), target.texture.height()));
+        pass.set_viewport(place.x, place.y, place.width, place.height, 0.0, 1.0);
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &group, &[]);
+        pass.draw(0..3, 0..1);
+    }
+
+    /// Shows what was drawn, after it was submitted.
+    pub(super) fn present(&self, texture: wgpu::SurfaceTexture) {
+        self.window.pre_present_notify();
+        self.gpu.wgpu_queue().present(texture);
+    }
+}
+
+fn create_surface(gpu: &GpuContext, window: &Arc<Window>) -> Result<wgpu::Surface<'static>> {
+    gpu.instance().create_surface(window.clone()).map_err(|error| {
+        Error::new(ErrorKind::Unsupported, "the GPU cannot draw to this window")
+            .hint("choose an adapter that can, or record to a file instead")
+            .caused_by(error)
+    })
+}
+
+/// An sRGB format where there is one: then the hardware encodes.
+fn pick_format(formats: &[wgpu::TextureFormat]) -> Option<wgpu::TextureFormat> {
+    formats.iter().find(|format| format.is_srgb()).or(formats.first()).copied()
+}
+
+/// With vsync the one that never tears; without it the one that never waits.
+fn pick_present_mode(modes: &[wgpu::PresentMode], vsync: bool) -> wgpu::PresentMode {
+    let wanted = [wgpu::PresentMode::Mailbox, wgpu::PresentMode::Immediate];
+    let without = wanted.into_iter().find(|mode| modes.contains(mode));
+    without.filter(|_| !vsync).unwrap_or(wgpu::PresentMode::Fifo)
+}
+
+fn create_pipeline(
+    device: &wgpu::Device,
+    format: wgpu::TextureFormat,
+) -> (wgpu::RenderPipeline, wgpu::BindGroupLayout, wgpu::Sampler) {
+    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        label: Some("display"),
+        source: wgpu::ShaderSource::Wgsl(WGSL.into()),
+    });
+    let pipeline = device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+        label: Some("display"),
+        layout: None,
+        vertex: wgpu::VertexState {
+            module: &module,
+            entry_point: Some("corner"),
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            buffers: &[],
+        },
+        primitive: wgpu::PrimitiveState::default(),
+        depth_stencil: None,
+        multisample: wgpu::MultisampleState::default(),
+        fragment: Some(wgpu::FragmentState {
+            module: &module,
+            entry_point: Some(if format.is_srgb() { "linear" } else { "encoded" }),
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            targets: &[Some(format.into())],
+        }),
+        multiview_mask: None,
+        cache: None,
+    });
+    let sampler = device.create_sampler(&wgpu::SamplerDescriptor {
+        label: Some("display"),
+        mag_filter: wgpu::FilterMode::Linear,
+        min_filter: wgpu::FilterMode::Linear,
+        ..Default::default()
+    });
+    let layout = pipeline.get_bind_group_layout(0);
+    (pipeline, layout, sampler)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_picture_keeps_its_shape_and_fits() {
+        let place = |x, y, width, height| Viewport { x, y, width, height };
+        assert_eq!(letterbox((1280, 720), (1280, 720)), place(0.0, 0.0, 1280.0, 720.0));
+        assert_eq!(letterbox((1280, 720), (1280, 1000)), place(0.0, 140.0, 1280.0, 720.0));
+        assert_eq!(letterbox((640, 480), (1920, 1080)), place(240.0, 0.0, 1440.0, 1080.0));
+        assert_eq!(letterbox((1, 1), (0, 0)), place(0.0, 0.0, 1.0, 1.0));
+        let thin = letterbox((16_384, 1), (100, 100));
+        assert!(thin.width <= 100.0 && thin.height >= 1.0);
+    }
+
+    #[test]
+    fn vsync_never_tears_and_its_absence_never_waits() {
+        use wgpu::PresentMode::{Fifo, Immediate, Mailbox};
+        assert_eq!(pick_present_mode(&[Fifo, Immediate, Mailbox], true), Fifo);
+        assert_eq!(pick_present_mode(&[Fifo, Immediate, Mailbox], false), Mailbox);
+        assert_eq!(pick_present_mode(&[Fifo], false), Fifo);
+    }
+}

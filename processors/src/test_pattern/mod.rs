@@ -1,0 +1,152 @@
+//! `test-pattern`: bars, something that moves, and a block that machines can read.
+
+mod block;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use streamlib_core::{
+    Context, Counter, Described, FrameRate, FrameShader, Next, Result, Size, Source, Timestamp, VideoFormat, VideoFrame,
+    check_parameters,
+};
+
+pub use block::{Block, read_block};
+
+const WGSL: &str = include_str!("pattern.wgsl");
+
+/// How long the moving square takes from left to right.
+const SWEEP_SECONDS: f64 = 4.0;
+
+/// Draws colour bars with a moving part on the GPU, and in each picture a machine-readable block with its sequence number and
+/// capture time, which [`read_block`] reads back, also after H.264.
+///
+/// Live, it keeps its rate by the clock: a picture that is missed is skipped, its number too. Counters: `skipped` (the clock was
+/// ahead), `gpu_behind` (the GPU had too much to do).
+pub struct TestPattern {
+    parameters: TestPatternParameters,
+    next: u64,
+    drawing: Option<Drawing>,
+}
+
+/// What can be set of a [`TestPattern`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TestPatternParameters {
+    /// Width and height in pixels.
+    pub size: Size,
+    /// Frames a second, as 30 or "30000/1001".
+    pub rate: FrameRate,
+}
+
+/// 1280x720 at 30 frames a second.
+impl Default for TestPatternParameters {
+    fn default() -> Self {
+        let size = Size::new(1280, 720).unwrap_or_else(|_| unreachable!("it is a valid size"));
+        Self { size, rate: FrameRate::default() }
+    }
+}
+
+struct Drawing {
+    shader: FrameShader,
+    skipped: Counter,
+    gpu_behind: Counter,
+}
+
+/// The shader's uniform.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+struct Uniform {
+    bits: [u32; 5],
+    cell: u32,
+    left: [u32; 2],
+    right: [u32; 2],
+    sweep: f32,
+    _padding: u32,
+}
+
+impl TestPattern {
+    /// A pattern of this size and rate.
+    pub fn new(parameters: TestPatternParameters) -> Result<Self> {
+        check_parameters::<Self>(&parameters)?;
+        Ok(Self { parameters, next: 0, drawing: None })
+    }
+
+    /// Waits until the next picture is due and returns its number; `None` if the run is ending.
+    fn next_number(&mut self, cx: &Context<'_>, skipped: &Counter) -> Option<u64> {
+        let rate = self.parameters.rate;
+        if !cx.is_offline() {
+            // Pictures whose successor is due already are missed.
+            let mut due = self.next;
+            while rate.timestamp_of(due + 1) <= cx.now() {
+                due += 1;
+            }
+            skipped.add(due - self.next);
+            self.next = due;
+            if !cx.wait_until(rate.timestamp_of(due)) {
+                return None;
+            }
+        }
+        self.next += 1;
+        Some(self.next - 1)
+    }
+
+    fn uniform(&self, sequence: u64, time: Timestamp) -> Uniform {
+        let [left, right] = block::corners(self.parameters.size);
+        let way = time.as_secs_f64() / SWEEP_SECONDS;
+        Uniform {
+            bits: Block { sequence, time }.words(),
+            cell: block::cell(self.parameters.size),
+            left,
+            right,
+            sweep: (way - way.floor()) as f32,
+            _padding: 0,
+        }
+    }
+}
+
+impl Default for TestPattern {
+    fn default() -> Self {
+        Self { parameters: TestPatternParameters::default(), next: 0, drawing: None }
+    }
+}
+
+impl Described for TestPattern {
+    type Parameters = TestPatternParameters;
+    const NAME: &'static str = "test-pattern";
+    const SUMMARY: &'static str = "Draws moving colour bars with a machine-readable number and time in each picture.";
+
+    fn from_parameters(parameters: TestPatternParameters) -> Result<Self> {
+        Self::new(parameters)
+    }
+}
+
+impl Source for TestPattern {
+    fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let shader = cx.gpu()?.shader("test-pattern", WGSL)?;
+        self.drawing = Some(Drawing { shader, skipped: cx.counter("skipped"), gpu_behind: cx.counter("gpu_behind") });
+        self.next = 0;
+        Ok(())
+    }
+
+    fn produce(&mut self, cx: &mut Context<'_>) -> Result<Next<VideoFrame>> {
+        let Some(drawing) = self.drawing.take() else { return Ok(Next::End) };
+        let produced = self.draw(cx, &drawing);
+        self.drawing = Some(drawing);
+        produced
+    }
+}
+
+impl TestPattern {
+    fn draw(&mut self, cx: &mut Context<'_>, drawing: &Drawing) -> Result<Next<VideoFrame>> {
+        let Some(sequence) = self.next_number(cx, &drawing.skipped) else { return Ok(Next::Skip) };
+        if !cx.admit() {
+            drawing.gpu_behind.add(1);
+            return Ok(Next::Skip);
+        }
+        let time = self.parameters.rate.timestamp_of(sequence);
+        let frame = cx.frame(VideoFormat::rgba8(self.parameters.size))?;
+        let mut frame = frame.with_time(time).with_sequence(sequence);
+        let uniform = self.uniform(sequence, time);
+        drawing.shader.draw(cx.encoder()?, None, &mut frame, &uniform)?;
+        Ok(Next::Item(frame))
+    }
+}
