@@ -1,0 +1,220 @@
+//! What can be asked of a camera.
+
+use std::time::Duration;
+
+use streamlib_core::{Error, ErrorKind, FrameRate, PixelFormat, Result, Size};
+
+use super::DeviceSelector;
+
+/// Which code talks to the camera.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// `v4l` on Linux, `nokhwa` elsewhere.
+    #[default]
+    Auto,
+    /// Video4Linux2 directly. Linux only. Waits with a time limit, notices at once when a camera is unplugged, and passes on
+    /// the driver's timestamps, sequence numbers, strides and colour description.
+    V4l,
+    /// The nokhwa library: macOS, Windows and Linux. It waits for a picture without a time limit, copies each picture once more,
+    /// and passes on neither sequence numbers nor strides nor the colour description.
+    Nokhwa,
+}
+
+impl Backend {
+    /// The backend that is used on this system: never `Auto`.
+    pub const fn resolve(self) -> Self {
+        match self {
+            Self::Auto if cfg!(target_os = "linux") => Self::V4l,
+            Self::Auto => Self::Nokhwa,
+            chosen => chosen,
+        }
+    }
+
+    /// The name used in graph files and messages: `auto`, `v4l`, `nokhwa`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::V4l => "v4l",
+            Self::Nokhwa => "nokhwa",
+        }
+    }
+}
+
+/// What is asked of a camera. The default takes the first camera in the best mode for live video.
+///
+/// What a camera cannot do exactly it does as nearly as it can; what was chosen is logged and told by
+/// [`Capture::format`](super::Capture::format).
+///
+/// ```
+/// use std::time::Duration;
+/// use streamlib_processors::camera::CaptureOptions;
+///
+/// let options: CaptureOptions = serde_json::from_str(
+///     r#"{ "device": "Integrated Camera", "size": "1280x720", "rate": 30, "pixel_format": "nv12", "timeout": 2.5 }"#,
+/// )?;
+/// assert_eq!(options.device.to_string(), "Integrated Camera");
+/// assert_eq!(options.timeout, Duration::from_millis(2500));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct CaptureOptions {
+    /// Which camera: its number, its name or a part of it, or its path (`/dev/video2`). Default: the first.
+    pub device: DeviceSelector,
+    /// Which code talks to it. Default: `auto`.
+    pub backend: Backend,
+    /// The picture's size, for example `1280x720`; the nearest that the camera offers is taken. Default: the largest up to
+    /// 1920x1080 that reaches the frame rate.
+    #[serde(with = "size_text", skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub size: Option<Size>,
+    /// Pictures a second; the nearest that the camera offers at this size is taken. Default: 30, or the nearest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<FrameRate>,
+    /// `yuyv` or `nv12`; a camera that does not offer it is an error. Default: whichever the camera offers, `yuyv` (which has
+    /// twice the colour and a third more bytes) when it has both in the chosen mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", extend("enum" = ["yuyv", "nv12", null]))]
+    pub pixel_format: Option<PixelFormat>,
+    /// How many seconds to wait for a picture before the camera counts as stalled. Default: 5. The `nokhwa` backend cannot
+    /// keep it.
+    #[serde(with = "seconds")]
+    #[schemars(with = "f64", range(min = 0.001))]
+    pub timeout: Duration,
+}
+
+impl Default for CaptureOptions {
+    fn default() -> Self {
+        Self {
+            device: DeviceSelector::First,
+            backend: Backend::Auto,
+            size: None,
+            rate: None,
+            pixel_format: None,
+            timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl CaptureOptions {
+    /// Refuses what no camera can do.
+    pub(super) fn check(&self) -> Result<()> {
+        if let Some(pixel) = self.pixel_format
+            && !matches!(pixel, PixelFormat::Yuyv | PixelFormat::Nv12)
+        {
+            return Err(Error::new(ErrorKind::InvalidArgument, format!("pixel_format '{pixel}' cannot be captured"))
+                .hint("cameras are read as 'yuyv' or 'nv12'; leave it out to take what the camera offers"));
+        }
+        if self.timeout.is_zero() {
+            return Err(Error::new(ErrorKind::InvalidArgument, "a timeout of 0 seconds would find every camera stalled")
+                .hint("give the seconds without a picture after which the camera counts as stalled, for example 5"));
+        }
+        Ok(())
+    }
+}
+
+/// `"1280x720"` in files.
+mod size_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use streamlib_core::Size;
+
+    pub(super) fn serialize<S: Serializer>(size: &Option<Size>, serializer: S) -> Result<S::Ok, S::Error> {
+        match size {
+            Some(size) => serializer.collect_str(size),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Size>, D::Error> {
+        Option::<String>::deserialize(deserializer)?.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+    }
+}
+
+/// Seconds, whole or not, in files.
+mod seconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(duration.as_secs_f64())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        let seconds = f64::deserialize(deserializer)?;
+        Duration::try_from_secs_f64(seconds).map_err(|_| D::Error::custom(format!("{seconds} is no number of seconds")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> serde_json::Result<CaptureOptions> {
+        serde_json::from_str(text)
+    }
+
+    #[test]
+    fn a_file_may_say_nothing_or_everything() {
+        assert_eq!(parse("{}").unwrap(), CaptureOptions::default());
+        let all = parse(
+            r#"{"device": 2, "backend": "nokhwa", "size": "640x480", "rate": "30000/1001", "pixel_format": "yuyv", "timeout": 1}"#,
+        )
+        .unwrap();
+        assert_eq!(all.device, DeviceSelector::Index(2));
+        assert_eq!(all.backend, Backend::Nokhwa);
+        assert_eq!(all.size, Some(Size::new(640, 480).unwrap()));
+        assert_eq!(all.rate, Some(FrameRate::new(30_000, 1001).unwrap()));
+        assert_eq!(all.pixel_format, Some(PixelFormat::Yuyv));
+        assert_eq!(all.timeout, Duration::from_secs(1));
+    }
+
+    #[test]
+    fn options_survive_a_file() {
+        for options in [
+            CaptureOptions::default(),
+            CaptureOptions {
+                device: DeviceSelector::Path("/dev/video3".into()),
+                backend: Backend::V4l,
+                size: Some(Size::new(1280, 720).unwrap()),
+                rate: Some(FrameRate::new(25, 1).unwrap()),
+                pixel_format: Some(PixelFormat::Nv12),
+                timeout: Duration::from_millis(1500),
+            },
+        ] {
+            assert_eq!(parse(&serde_json::to_string(&options).unwrap()).unwrap(), options);
+        }
+    }
+
+    #[test]
+    fn mistakes_in_a_file_are_named() {
+        for (text, part) in [
+            (r#"{"colour": 1}"#, "colour"),
+            (r#"{"size": "big"}"#, "'big' is no size"),
+            (r#"{"rate": 0}"#, "frame rate of 0/1"),
+            (r#"{"timeout": -1}"#, "-1 is no number of seconds"),
+            (r#"{"backend": "gstreamer"}"#, "gstreamer"),
+        ] {
+            let message = parse(text).unwrap_err().to_string();
+            assert!(message.contains(part), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn what_no_camera_can_do_is_refused() {
+        let rgba = CaptureOptions { pixel_format: Some(PixelFormat::Rgba8), ..CaptureOptions::default() };
+        assert_eq!(rgba.check().unwrap_err().kind(), ErrorKind::InvalidArgument);
+        let hasty = CaptureOptions { timeout: Duration::ZERO, ..CaptureOptions::default() };
+        assert_eq!(hasty.check().unwrap_err().kind(), ErrorKind::InvalidArgument);
+        assert!(CaptureOptions::default().check().is_ok());
+    }
+
+    #[test]
+    fn the_schema_names_every_option() {
+        let schema = schemars::schema_for!(CaptureOptions).to_value();
+        for name in ["device", "backend", "size", "rate", "pixel_format", "timeout"] {
+            assert!(schema["properties"][name]["description"].is_string(), "{name}: {schema}");
+        }
+    }
+}
