@@ -34,13 +34,11 @@ pub struct EncoderOptions {
     /// several times the bits of the picture after it); longer costs whoever seeks the time to decode from the last keyframe.
     /// Zero makes every picture a keyframe.
     pub keyframe_interval: Duration,
-    /// How hard to look for similar pixels. Default: [`Effort::Fast`].
-    pub effort: Effort,
 }
 
 impl Default for EncoderOptions {
     fn default() -> Self {
-        Self { rate: RateControl::default(), keyframe_interval: Duration::from_secs(2), effort: Effort::default() }
+        Self { rate: RateControl::default(), keyframe_interval: Duration::from_secs(2) }
     }
 }
 
@@ -81,23 +79,11 @@ fn check<T: PartialOrd + fmt::Display>(name: &str, value: T, range: std::ops::Ra
     )))
 }
 
-/// A quantizer of 26: no artefacts at arm's length, 3 to 10 Mbit/s at 1280x720 and 30 pictures a second.
+/// A quantizer of 26: no artefacts at arm's length, 5 to 10 Mbit/s at 1280x720 and 30 pictures a second of busy test pictures.
 impl Default for RateControl {
     fn default() -> Self {
         Self::Quality(26)
     }
-}
-
-/// How much time an encoder may spend for fewer bits at the same quality.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Effort {
-    /// The least time: for live recording beside other work. The default.
-    #[default]
-    Fast,
-    /// In between.
-    Balanced,
-    /// The most time; up to twice that of `Fast`.
-    Thorough,
 }
 
 /// Rows of bytes, each `stride` bytes after the one before.

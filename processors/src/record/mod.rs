@@ -8,6 +8,6 @@ mod judge;
 pub mod mp4;
 pub mod openh264;
 
-pub use encoder::{Effort, EncodedPicture, Encoder, EncoderOptions, I420Picture, ParameterSets, Plane, RateControl};
+pub use encoder::{EncodedPicture, Encoder, EncoderOptions, I420Picture, ParameterSets, Plane, RateControl};
 pub use mp4::{Mp4Writer, Recording, VideoTrack};
 pub use openh264::OpenH264Encoder;

@@ -1,7 +1,8 @@
 //! The encoder that comes with streamlib: Cisco's OpenH264, built from source, on the CPU.
 //!
-//! It codes the constrained baseline profile in one slice on the calling thread. Two slices on two threads were measured: no faster
-//! on two cores that have other work, and 3 to 8 % more bits. Cisco's patent cover is for its own binaries, not for source builds.
+//! It codes the constrained baseline profile in one slice on the calling thread. Two slices on two threads were measured on two cores with other
+//! work: a third faster in the best case, slower in the worst, for 3 to 8 % more bits. Cisco's patent cover is for its own binaries, not for
+//! source builds.
 
 mod access_unit;
 mod controls;
@@ -19,7 +20,7 @@ use streamlib_core::{Color, Error, ErrorKind, Matrix, Range, Result, Size, Times
 use self::access_unit::AccessUnit;
 use self::frame_rate::FrameRateMeter;
 use self::padding::Padding;
-use super::encoder::{Effort, EncodedPicture, Encoder, EncoderOptions, I420Picture, RateControl};
+use super::encoder::{EncodedPicture, Encoder, EncoderOptions, I420Picture, RateControl};
 
 /// OpenH264 takes no picture below a macroblock; smaller ones are padded.
 const SMALLEST_SIDE: u32 = 16;
@@ -211,17 +212,13 @@ fn config(coded: Size, color: Color, options: &EncoderOptions, finest: Option<u8
         .transfer_characteristics(TransferCharacteristics::Bt709)
         .matrix_coefficients(matrix)
         .full_range(color.range == Range::Full);
-    let complexity = match options.effort {
-        Effort::Fast => Complexity::Low,
-        Effort::Balanced => Complexity::Medium,
-        Effort::Thorough => Complexity::High,
-    };
     EncoderConfig::new()
         .rate_control_mode(mode)
         .bitrate(BitRate::from_bps(bits.max(*RateControl::BITRATE.start())))
         .qp(quantizers)
         .max_frame_rate(FrameRate::from_hz(FrameRateMeter::ASSUMED))
-        .complexity(complexity)
+        // More is slower by a tenth to a third, for a hundredth of the bits.
+        .complexity(Complexity::Low)
         .vui(vui)
         .num_threads(1)
         // Every picture in is one access unit out, and keyframes are placed by time.
