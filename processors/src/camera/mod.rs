@@ -10,6 +10,7 @@ mod errors;
 mod modes;
 mod nokhwa;
 mod options;
+mod source;
 
 #[cfg_attr(not(target_os = "linux"), path = "v4l_elsewhere.rs")]
 mod v4l;
@@ -17,6 +18,7 @@ mod v4l;
 pub use capture::{Capture, CaptureClock, CaptureCounts, CaptureFormat, RawPicture};
 pub use devices::{CameraDevice, DeviceSelector};
 pub use options::{Backend, CaptureOptions};
+pub use source::Camera;
 
 use streamlib_core::Result;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use streamlib_core::{Error, ErrorKind, FrameRate, PixelFormat, Result, Size};
+use streamlib_core::{Error, ErrorKind, FrameRate, Matrix, PixelFormat, Range, Result, Size};
 
 use super::DeviceSelector;
 
@@ -82,6 +82,12 @@ pub struct CaptureOptions {
     #[serde(with = "seconds")]
     #[schemars(with = "f64", range(min = 0.001))]
     pub timeout: Duration,
+    /// The matrix of its Y'CbCr. Default: what the driver says, else BT.601 up to 576 lines and BT.709 above.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matrix: Option<Matrix>,
+    /// The range of its Y'CbCr. Default: what the driver says, else limited.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub range: Option<Range>,
 }
 
 impl Default for CaptureOptions {
@@ -93,6 +99,8 @@ impl Default for CaptureOptions {
             rate: None,
             pixel_format: None,
             timeout: Duration::from_secs(5),
+            matrix: None,
+            range: None,
         }
     }
 }

@@ -4,6 +4,7 @@ mod presenter;
 mod window_system;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -48,7 +49,7 @@ struct Opened {
     presented: Counter,
     hidden: Counter,
     /// What was drawn and is to be shown once it was submitted.
-    drawn: Option<(wgpu::SurfaceTexture, VideoFrame)>,
+    drawn: Option<(wgpu::SurfaceTexture, Instant)>,
 }
 
 impl Display {
@@ -120,7 +121,7 @@ impl Sink for Display {
                 let encoder = cx.encoder()?;
                 encoder.reads(&frame);
                 opened.presenter.draw(encoder.commands(), &frame, &target);
-                opened.drawn = Some((target, frame));
+                opened.drawn = Some((target, frame.captured_at()));
             }
             None => opened.hidden.add(1),
         }
@@ -129,11 +130,11 @@ impl Sink for Display {
 
     fn submitted(&mut self, cx: &mut Context<'_>) -> Result<()> {
         if let Some(opened) = &mut self.opened
-            && let Some((texture, frame)) = opened.drawn.take()
+            && let Some((texture, captured_at)) = opened.drawn.take()
         {
             opened.presenter.present(texture);
             opened.presented.add(1);
-            cx.delivered(&frame);
+            cx.delivered(captured_at);
         }
         Ok(())
     }

@@ -173,9 +173,15 @@ impl Context<'_> {
         self.environment.counter(self.ports.node, name)
     }
 
-    /// For sinks: this frame is delivered now; its latency counts from its capture.
-    pub fn delivered(&mut self, frame: &VideoFrame) {
-        self.environment.record_latency(self.ports.node, frame.captured_at().elapsed());
+    /// For sinks: a frame that was captured at that moment is delivered now; its latency is the time between.
+    pub fn delivered(&mut self, captured_at: Instant) {
+        self.environment.record_latency(self.ports.node, captured_at.elapsed());
+    }
+
+    /// Whether another message waits at one of the inputs already. Who has time can wait for the GPU rather than leave a frame
+    /// half done.
+    pub fn has_backlog(&self) -> bool {
+        self.ports.inputs.iter().flatten().any(|link| link.has_message())
     }
 
     /// For sinks: this frame will be delivered when the GPU has finished it. Does not block.

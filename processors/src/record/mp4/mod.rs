@@ -110,6 +110,11 @@ impl Fragment {
 }
 
 impl Mp4Writer {
+    /// Whether a recording to `path` could begin now; fails as [`create`](Self::create) does. Leaves nothing behind.
+    pub fn check_path(path: impl AsRef<Path>) -> Result<()> {
+        PartFile::create(path.as_ref()).map(drop)
+    }
+
     /// Begins a recording to `path`.
     ///
     /// Fails with [`ErrorKind::Io`] if the directory is missing or not writable or `path` is no ordinary file, and with [`ErrorKind::Busy`]

@@ -1,0 +1,198 @@
+//! `record`: the sink.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use streamlib_core::{
+    Context, Counter, Delivery, Described, Error, ErrorKind, InputOptions, PixelFormat, ReadBack, Result, Sink, Size, Threading,
+    Timestamp, VideoFormat, VideoFrame, check_parameters,
+};
+
+use super::{Encoder, EncoderOptions, I420Picture, Mp4Writer, OpenH264Encoder, RateControl, VideoTrack};
+
+/// Records frames as H.264 in a fragmented MP4 file.
+///
+/// Frames keep their own times: a variable rate stays variable, gaps stay gaps. The file grows by a fragment at least every half
+/// second and plays up to there however the process ends; nothing stands under its name before it plays. Pictures of odd size
+/// are padded to even by repeating the edge, and the file says the true size.
+///
+/// Frames come as `i420`: the GPU converts, and 1.5 bytes a pixel are read back. Has a thread of its own, on which it encodes.
+/// Latency ends when a frame was handed to the file's writer. Counters: `frames`, `keyframes`, `bytes` (of H.264).
+pub struct Record {
+    parameters: RecordParameters,
+    options: EncoderOptions,
+    /// Frames on their way from the GPU, oldest first.
+    pending: VecDeque<Pending>,
+    recording: Option<Recording>,
+    counters: Counters,
+}
+
+/// What can be set of a [`Record`].
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RecordParameters {
+    /// The file to write. One that is there already is replaced when the new one plays.
+    pub path: PathBuf,
+    /// Constant quality: the quantizer, from 12 (hardly to be told from the source) to 51 (coarse). Null, and no bitrate: 26.
+    #[schemars(range(min = 12, max = 51))]
+    pub quality: Option<u8>,
+    /// Bits a second on average, instead of constant quality.
+    #[schemars(range(min = 10_000, max = 240_000_000))]
+    pub bitrate: Option<u32>,
+    /// The longest time between two keyframes in seconds. Longer saves bits and makes seeking slower.
+    #[schemars(range(min = 0.0, max = 60.0))]
+    pub keyframe_interval: f64,
+}
+
+/// `recording.mp4` in the current directory, constant quality, a keyframe every two seconds.
+impl Default for RecordParameters {
+    fn default() -> Self {
+        Self { path: "recording.mp4".into(), quality: None, bitrate: None, keyframe_interval: 2.0 }
+    }
+}
+
+#[derive(Default)]
+struct Counters {
+    frames: Counter,
+    keyframes: Counter,
+    bytes: Counter,
+}
+
+struct Pending {
+    pixels: ReadBack,
+    time: Timestamp,
+    captured_at: Instant,
+}
+
+/// A file in the making.
+struct Recording {
+    format: VideoFormat,
+    /// The picture's size rounded up to even.
+    even: Size,
+    encoder: Box<dyn Encoder>,
+    writer: Mp4Writer,
+}
+
+impl Record {
+    /// A recording of these parameters. The file is begun when the graph starts.
+    pub fn new(parameters: RecordParameters) -> Result<Self> {
+        check_parameters::<Self>(&parameters)?;
+        let rate = match (parameters.quality, parameters.bitrate) {
+            (Some(_), Some(_)) => {
+                return Err(Error::new(ErrorKind::InvalidArgument, "quality and bitrate cannot both be held constant")
+                    .hint("set one of them")
+                    .in_node(Self::NAME));
+            }
+            (Some(quality), None) => RateControl::Quality(quality),
+            (None, Some(bitrate)) => RateControl::Bitrate(bitrate),
+            (None, None) => RateControl::default(),
+        };
+        let keyframe_interval = Duration::from_secs_f64(parameters.keyframe_interval);
+        let options = EncoderOptions { rate, keyframe_interval };
+        Ok(Self { parameters, options, pending: VecDeque::new(), recording: None, counters: Counters::default() })
+    }
+
+    /// A recording to this file, otherwise as by default.
+    pub fn to(path: impl Into<PathBuf>) -> Result<Self> {
+        Self::new(RecordParameters { path: path.into(), ..Default::default() })
+    }
+
+    /// The recording that fits `format`: begun with the first frame, the same for all.
+    fn recording(&mut self, format: VideoFormat) -> Result<&mut Recording> {
+        let recording = match self.recording.take() {
+            Some(recording) if recording.format == format => recording,
+            Some(recording) => {
+                let message = format!("the picture changed from {} to {format} during a recording", recording.format);
+                self.recording = Some(recording);
+                return Err(Error::new(ErrorKind::InvalidArgument, message)
+                    .hint("a file has one size and colour description; end this recording and begin another"));
+            }
+            None => self.begin(format)?,
+        };
+        Ok(self.recording.insert(recording))
+    }
+
+    fn begin(&self, format: VideoFormat) -> Result<Recording> {
+        let encoder = OpenH264Encoder::new(format.size, format.color, &self.options)?;
+        let track = VideoTrack { size: format.size, coded_size: encoder.coded_size(), color: format.color };
+        let writer = Mp4Writer::create(&self.parameters.path, track)?;
+        let (width, height) = format.size.even();
+        Ok(Recording { format, even: Size::new(width, height)?, encoder: Box::new(encoder), writer })
+    }
+
+    /// Encodes and writes the oldest pending frame, waiting for the GPU if need be.
+    fn write_oldest(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let Some(Pending { pixels, time, captured_at }) = self.pending.pop_front() else { return Ok(()) };
+        let pixels = pixels.wait()?;
+        let recording = self.recording(pixels.format())?;
+        let picture = I420Picture::stacked(recording.even, &pixels, pixels.stride())?;
+        let encoded = recording.encoder.encode(&picture, time)?;
+        recording.writer.push(&encoded)?;
+        let (is_keyframe, bytes) = (encoded.is_keyframe, encoded.nal_units.len() as u64);
+        self.counters.frames.add(1);
+        self.counters.keyframes.add(u64::from(is_keyframe));
+        self.counters.bytes.add(bytes);
+        cx.delivered(captured_at);
+        Ok(())
+    }
+}
+
+impl Described for Record {
+    type Parameters = RecordParameters;
+    const NAME: &'static str = "record";
+    const SUMMARY: &'static str = "Records frames as H.264 in a fragmented MP4 file.";
+
+    fn from_parameters(parameters: RecordParameters) -> Result<Self> {
+        Self::new(parameters)
+    }
+}
+
+impl Sink for Record {
+    fn input(&self) -> InputOptions {
+        // Live, a burst that the encoder cannot keep up with costs frames of the recording, never the source.
+        InputOptions { formats: Some(&[PixelFormat::I420]), delivery: Delivery::DropOldest(8), ..Default::default() }
+    }
+
+    fn threading(&self) -> Threading {
+        Threading::Own
+    }
+
+    fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        self.counters =
+            Counters { frames: cx.counter("frames"), keyframes: cx.counter("keyframes"), bytes: cx.counter("bytes") };
+        // Whether the file can be written is better known before the first frame is made.
+        Mp4Writer::check_path(&self.parameters.path)
+    }
+
+    fn consume(&mut self, frame: VideoFrame, cx: &mut Context<'_>) -> Result<()> {
+        let pixels = cx.read_back(&frame)?;
+        self.pending.push_back(Pending { pixels, time: frame.time(), captured_at: frame.captured_at() });
+        Ok(())
+    }
+
+    fn submitted(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        // While the GPU works on the newest frame, the one before is encoded. Who has time finishes the newest as well.
+        let keep = usize::from(cx.is_offline() || cx.has_backlog());
+        while self.pending.len() > keep {
+            self.write_oldest(cx)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        while !self.pending.is_empty() {
+            self.write_oldest(cx)?;
+        }
+        match self.recording.take() {
+            Some(recording) => {
+                let done = recording.writer.finish()?;
+                tracing::info!(path = ?done.path, frames = done.frames, duration = ?done.duration, bytes = done.bytes, "recorded");
+            }
+            None => tracing::warn!(path = %self.parameters.path.display(), "no frame came: nothing was recorded"),
+        }
+        Ok(())
+    }
+}
