@@ -1,1 +1,60 @@
-//! x
+//! Real-time video processing on the GPU.
+//!
+//! A [`Graph`] of processors passes [`VideoFrame`]s, each a handle to a texture, from a camera through shaders to a window, a
+//! recording or code of your own, without copying pixels.
+//!
+//! ```
+//! use streamlib::prelude::*;
+//!
+//! fn main() -> streamlib::Result<()> {
+//!     let mut graph = Graph::new();
+//!     graph.chain((TestPattern::default(), BouncingBall::default(), Null::default()))?;
+//!     let options = RuntimeOptions { mode: Mode::Offline, frames: Some(30), ..Default::default() };
+//!     let statistics = Runtime::new(options).run(graph)?;
+//!     assert_eq!(statistics.nodes["null"].processed, 30);
+//!     Ok(())
+//! }
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub use streamlib_core::*;
+pub use streamlib_processors::{bouncing_ball, camera, display, null, record, test_pattern};
+
+/// What most programs need.
+pub mod prelude {
+    pub use streamlib_core::{
+        Context, Delivery, Error, ErrorKind, Filter, Flow, FrameRate, FrameShader, GpuContext, Graph, In, InputOptions, Message,
+        Mode, Next, Out, OutputOptions, PixelFormat, Ports, Processor, Result, Runtime, RuntimeOptions, Sink, Size, Source,
+        Statistics, Stop, Timestamp, VideoFormat, VideoFrame,
+    };
+    pub use streamlib_processors::bouncing_ball::{BouncingBall, BouncingBallParameters};
+    pub use streamlib_processors::camera::{Camera, CaptureOptions};
+    pub use streamlib_processors::display::{Display, DisplayParameters};
+    pub use streamlib_processors::null::Null;
+    pub use streamlib_processors::record::{Record, RecordParameters};
+    pub use streamlib_processors::test_pattern::{TestPattern, TestPatternParameters};
+}
+
+/// The built-in processors by name. A processor of your own is one more line: `registry.register::<Mine, _>()?`.
+///
+/// ```
+/// let registry = streamlib::registry();
+/// let ball = registry.descriptors().find(|descriptor| descriptor.name == "bouncing-ball").unwrap();
+/// let radius = ball.parameters.iter().find(|parameter| parameter.name == "radius").unwrap();
+/// assert_eq!((radius.minimum, radius.maximum), (Some(0.001), Some(0.5)));
+/// ```
+pub fn registry() -> Registry {
+    let mut registry = Registry::new();
+    register_built_ins(&mut registry).unwrap_or_else(|error| unreachable!("the built-in names are distinct: {error}"));
+    registry
+}
+
+fn register_built_ins(registry: &mut Registry) -> Result<()> {
+    registry.register::<bouncing_ball::BouncingBall, _>()?;
+    registry.register::<camera::Camera, _>()?;
+    registry.register::<display::Display, _>()?;
+    registry.register::<null::Null, _>()?;
+    registry.register::<record::Record, _>()?;
+    registry.register::<test_pattern::TestPattern, _>()
+}

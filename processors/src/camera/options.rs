@@ -41,6 +41,15 @@ impl Backend {
     }
 }
 
+impl std::str::FromStr for Backend {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        [Self::Auto, Self::V4l, Self::Nokhwa].into_iter().find(|backend| backend.name() == text).ok_or_else(|| {
+            Error::new(ErrorKind::InvalidArgument, format!("there is no camera backend '{text}'")).hint("use auto, v4l or nokhwa")
+        })
+    }
+}
+
 /// What is asked of a camera. The default takes the first camera in the best mode for live video.
 ///
 /// What a camera cannot do exactly it does as nearly as it can; what was chosen is logged and told by

@@ -15,6 +15,12 @@ use streamlib_core::{
 use presenter::Presenter;
 use window_system::{OnMainThread, OpenWindow};
 
+/// Whether there is a screen to open a window on, as far as the environment says. Opening one may fail all the same.
+pub fn has_screen() -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    cfg!(any(target_os = "macos", target_os = "windows")) || set("DISPLAY") || set("WAYLAND_DISPLAY")
+}
+
 /// Shows the newest frame in a window, letterboxed. The close button and the escape key end the run.
 ///
 /// Scaling averages linear light. Latency ends when the picture was handed to the window system. Counters: `presented`,

@@ -161,8 +161,7 @@ impl Sink for Record {
     }
 
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        self.counters =
-            Counters { frames: cx.counter("frames"), keyframes: cx.counter("keyframes"), bytes: cx.counter("bytes") };
+        self.counters = Counters { frames: cx.counter("frames"), keyframes: cx.counter("keyframes"), bytes: cx.counter("bytes") };
         // Whether the file can be written is better known before the first frame is made.
         Mp4Writer::check_path(&self.parameters.path)
     }

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::environment::SegmentEnvironment;
@@ -80,11 +81,13 @@ pub(super) struct Segment {
     nodes: Vec<Node>,
     environment: SegmentEnvironment,
     encoder: Option<FrameEncoder>,
+    /// How many inputs of the run had been closed when it was last looked whether all nodes are still wanted.
+    closures: u64,
 }
 
 impl Segment {
     pub(super) fn new(number: usize, nodes: Vec<Node>, shared: Arc<Shared>) -> Self {
-        Self { number, nodes, environment: SegmentEnvironment::new(shared), encoder: None }
+        Self { number, nodes, environment: SegmentEnvironment::new(shared), encoder: None, closures: 0 }
     }
 
     pub(super) fn waker(&self) -> crossbeam::sync::Unparker {
@@ -122,13 +125,14 @@ impl Segment {
     }
 
     fn turn(&mut self) -> Turn {
+        self.end_the_unwanted();
         let head = &self.nodes[0];
         let arrived = head.arrived();
         if head.state != NodeState::Running {
             return Turn::Over;
         }
         let progressed = if head.is_source() {
-            if self.environment.shared.phase() >= Phase::Draining || head.is_unwanted() {
+            if self.environment.shared.phase() >= Phase::Draining {
                 return Turn::Over;
             }
             if self.shared().is_paused() {
@@ -153,6 +157,19 @@ impl Segment {
         match progressed || self.nodes[0].arrived() != arrived {
             true => Turn::Again,
             false => Turn::Sleep,
+        }
+    }
+
+    /// Ends the nodes whose consumers have all ended, from the last to the first, so that nothing is made in vain.
+    fn end_the_unwanted(&mut self) {
+        let closures = self.shared().closures.load(Ordering::Acquire);
+        if std::mem::replace(&mut self.closures, closures) == closures {
+            return;
+        }
+        for index in (0..self.nodes.len()).rev() {
+            if self.nodes[index].state == NodeState::Running && self.nodes[index].is_unwanted() {
+                self.finish(index);
+            }
         }
     }
 
@@ -296,9 +313,16 @@ impl Segment {
         let finished = self.call(index, |processor, cx| processor.finish(cx));
         self.nodes[index].state = NodeState::Over;
         match finished {
-            Ok(()) => self.nodes[index].inputs().for_each(|link| link.close()),
+            Ok(()) => self.close_inputs(index),
             Err(error) => self.fail(index, error),
         }
+    }
+
+    fn close_inputs(&self, index: usize) {
+        self.nodes[index].inputs().for_each(|link| link.close());
+        self.shared().closures.fetch_add(1, Ordering::AcqRel);
+        // After the count: who is woken must see it.
+        self.shared().wake_all();
     }
 
     /// Ends a node that failed; the run drains.
@@ -307,8 +331,9 @@ impl Segment {
         node.state = NodeState::Over;
         node.touched = false;
         self.environment.shared.meters[node.ports.node].failed();
-        node.inputs().for_each(|link| link.close());
-        self.environment.shared.tell(Event::Failed(error.in_node(node.ports.name.clone())));
+        let name = node.ports.name.clone();
+        self.close_inputs(index);
+        self.shared().tell(Event::Failed(error.in_node(name)));
     }
 
     fn call<T>(&mut self, index: usize, call: impl FnOnce(&mut dyn Processor, &mut Context<'_>) -> Result<T>) -> Result<T> {

@@ -81,6 +81,8 @@ pub(crate) struct Shared {
     pub(crate) events: Sender<Event>,
     pub(crate) started: OnceLock<Instant>,
     pub(crate) ended: OnceLock<Instant>,
+    /// How many nodes have closed their inputs: when it changes, producers look whether they are still wanted.
+    pub(crate) closures: AtomicU64,
     gpu: Arc<Gpu>,
     wakers: Mutex<Vec<Unparker>>,
 }
@@ -98,6 +100,7 @@ impl Shared {
             events,
             started: OnceLock::new(),
             ended: OnceLock::new(),
+            closures: AtomicU64::new(0),
             gpu,
             wakers: Mutex::default(),
         }
@@ -144,7 +147,7 @@ impl Shared {
         self.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
     }
 
-    fn wake_all(&self) {
+    pub(crate) fn wake_all(&self) {
         for waker in &*self.wakers.lock().unwrap_or_else(PoisonError::into_inner) {
             waker.unpark();
         }

@@ -112,7 +112,7 @@ impl Fragment {
 impl Mp4Writer {
     /// Whether a recording to `path` could begin now; fails as [`create`](Self::create) does. Leaves nothing behind.
     pub fn check_path(path: impl AsRef<Path>) -> Result<()> {
-        PartFile::create(path.as_ref()).map(drop)
+        PartFile::create(path.as_ref())?.close()
     }
 
     /// Begins a recording to `path`.

@@ -1,0 +1,137 @@
+//! A ball bounces over live video: from a camera, or a test pattern, to windows, recordings or nowhere.
+//!
+//! `cargo run --release --example camera_with_bouncing_ball -- --help` lists the flags.
+
+use std::io::{IsTerminal, Write, stderr, stdout};
+use std::time::Duration;
+
+use clap::Parser;
+use streamlib::camera::Backend;
+use streamlib::display::has_screen;
+use streamlib::prelude::*;
+
+#[derive(Parser)]
+struct Arguments {
+    /// auto, camera, camera:NAME_OR_INDEX or test-pattern; auto is the first camera, or the test pattern if there is none.
+    #[arg(long, default_value = "auto")]
+    source: String,
+    /// auto, window, record:PATH.mp4 or null; may be repeated. auto is a window, or bouncing_ball.mp4 if there is no screen.
+    #[arg(long = "sink", default_value = "auto")]
+    sinks: Vec<String>,
+    /// The picture's size, as 1280x720; a camera's nearest.
+    #[arg(long)]
+    size: Option<Size>,
+    /// Frames a second; a camera's nearest.
+    #[arg(long)]
+    fps: Option<FrameRate>,
+    /// End when every sink has had so many frames.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    frames: Option<u64>,
+    /// End after so many seconds.
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// As fast as it goes, losing nothing; not with a camera.
+    #[arg(long)]
+    offline: bool,
+    /// Write statistics as JSON to this file at the end; - is standard output.
+    #[arg(long)]
+    stats: Option<String>,
+    /// Which code talks to the camera: auto, v4l or nokhwa.
+    #[arg(long, default_value = "auto")]
+    backend: Backend,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt().with_env_filter(filter()).with_writer(stderr).init();
+
+    let mut graph = Graph::new();
+    let source = add_source(&mut graph, &arguments)?;
+    let ball = graph.add_unnamed(BouncingBall::default())?;
+    graph.connect(&source, &ball)?;
+    for sink in &arguments.sinks {
+        let sink = add_sink(&mut graph, sink)?;
+        graph.connect(&ball, &sink)?;
+    }
+
+    let duration = arguments.seconds.map(Duration::try_from_secs_f64).transpose();
+    let duration = duration.map_err(|error| wrong(&format!("--seconds: {error}"), "give seconds above 0"))?;
+    let mode = if arguments.offline { Mode::Offline } else { Mode::Live };
+    let options = RuntimeOptions { mode, frames: arguments.frames, duration, ..Default::default() };
+    let mut last = None;
+    let outcome = Runtime::new(options).run_with(graph, Duration::from_millis(250), |statistics| {
+        if stderr().is_terminal() {
+            let frames = statistics.nodes[&ball].processed;
+            let _ = write!(stderr(), "\r{frames} frames in {:.1} s ", statistics.seconds);
+        }
+        last = Some(statistics);
+    });
+    if let Some(statistics) = last {
+        let frames = statistics.nodes[&ball].processed;
+        let _ = writeln!(stderr(), "\r{frames} frames in {:.1} s.", statistics.seconds);
+        write_statistics(&statistics, arguments.stats.as_deref())?;
+    }
+    outcome.map(drop)
+}
+
+fn add_source(graph: &mut Graph, arguments: &Arguments) -> Result<String> {
+    let camera = |device: &str| {
+        if arguments.offline {
+            return Err(wrong("a camera cannot be run offline", "leave out --offline, or use --source test-pattern"));
+        }
+        let device = if device.is_empty() { Default::default() } else { device.parse()? };
+        let (size, rate, backend) = (arguments.size, arguments.fps, arguments.backend);
+        Camera::new(CaptureOptions { device, backend, size, rate, ..Default::default() })
+    };
+    match arguments.source.split_once(':').unwrap_or((&arguments.source, "")) {
+        ("camera", device) => graph.add_unnamed(camera(device)?),
+        ("auto", "") if !arguments.offline && !streamlib::camera::list(arguments.backend)?.is_empty() => {
+            graph.add_unnamed(camera("")?)
+        }
+        (name @ ("auto" | "test-pattern"), "") => {
+            if name == "auto" && !arguments.offline {
+                say("There is no camera: a test pattern takes its place.");
+            }
+            let default = TestPatternParameters::default();
+            let (size, rate) = (arguments.size.unwrap_or(default.size), arguments.fps.unwrap_or(default.rate));
+            graph.add_unnamed(TestPattern::new(TestPatternParameters { size, rate })?)
+        }
+        _ => Err(wrong(&format!("there is no source '{}'", arguments.source), "use auto, camera, camera:NAME or test-pattern")),
+    }
+}
+
+fn add_sink(graph: &mut Graph, sink: &str) -> Result<String> {
+    match sink.split_once(':').unwrap_or((sink, "")) {
+        ("window", "") => graph.add_unnamed(Display::titled("Bouncing ball")),
+        ("auto", "") if has_screen() => graph.add_unnamed(Display::titled("Bouncing ball")),
+        ("auto", "") => {
+            say("There is no screen: recording to bouncing_ball.mp4.");
+            graph.add_unnamed(Record::to("bouncing_ball.mp4")?)
+        }
+        ("record", path) if !path.is_empty() => graph.add_unnamed(Record::to(path)?),
+        ("null", "") => graph.add_unnamed(Null::default()),
+        _ => Err(wrong(&format!("there is no sink '{sink}'"), "use auto, window, record:PATH.mp4 or null")),
+    }
+}
+
+fn write_statistics(statistics: &Statistics, path: Option<&str>) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let json = serde_json::to_string_pretty(statistics).map_err(|error| wrong(&error.to_string(), "report this"))?;
+    let written = if path == "-" { writeln!(stdout(), "{json}") } else { std::fs::write(path, json + "\n") };
+    written.map_err(|error| {
+        Error::new(ErrorKind::Io, format!("cannot write '{path}': {error}")).hint("pass another path to --stats")
+    })
+}
+
+/// Warnings, unless RUST_LOG says otherwise.
+fn filter() -> tracing_subscriber::EnvFilter {
+    tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,wgpu_hal=error".into())
+}
+
+fn say(text: &str) {
+    let _ = writeln!(stderr(), "{text}");
+}
+
+fn wrong(message: &str, hint: &str) -> Error {
+    Error::new(ErrorKind::InvalidArgument, message).hint(hint)
+}
