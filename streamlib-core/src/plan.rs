@@ -98,6 +98,9 @@ pub struct PlanChange {
     pub keep: Vec<String>,
 }
 
+/// A segment's nodes and its links, by name.
+type Outline<'a> = (Vec<(&'a str, &'a Role)>, Vec<(&'a str, Transport)>);
+
 /// Links before transports are known.
 struct Wire {
     from: PortRef,
@@ -164,7 +167,7 @@ impl Plan {
     }
 
     /// Everything that makes a segment what it is, by names, so that two plans can be compared.
-    fn outline(&self, segment: &SegmentPlan) -> (Vec<(&str, &Role)>, Vec<(&str, Transport)>) {
+    fn outline(&self, segment: &SegmentPlan) -> Outline<'_> {
         let nodes = segment.nodes.iter().map(|index| (&*self.nodes[*index].name, &self.nodes[*index].role)).collect();
         let touches = |link: &&PlannedLink| segment.nodes.contains(&link.from.node) || segment.nodes.contains(&link.to.node);
         let mut links: Vec<_> = self.links.iter().filter(touches).map(|link| (&*link.name, link.transport)).collect();
@@ -426,7 +429,8 @@ segment 'ball-to-i420' (it converts for a consumer on its own thread)
             error(&graph).to_string().starts_with("node 'record': input 'in' is not connected; connect an output to 'record.in'")
         );
         let mut graph = main_job();
-        graph.nodes[0].inputs.push(graph.nodes[1].inputs[0].clone());
+        let input = graph.nodes[1].inputs[0].clone();
+        graph.nodes[0].inputs.push(input);
         graph.links.push(link(1, 0));
         let message = error(&graph).to_string();
         assert!(message.contains("cycle") && message.contains("camera") && message.contains("ball"), "{message}");

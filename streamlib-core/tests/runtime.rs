@@ -1,5 +1,7 @@
 //! The runtime on processors without pictures: it needs no GPU.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! The example `camera_with_bouncing_ball` as a user runs it: what it records, how it ends, what it says.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
 mod support;
 
 use std::process::Output;

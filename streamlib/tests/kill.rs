@@ -2,6 +2,8 @@
 //!
 //! `STREAMLIB_KILLS` sets how often (default 3).
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
 mod support;
 
 use std::time::{Duration, Instant};

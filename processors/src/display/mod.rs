@@ -25,6 +25,7 @@ pub fn has_screen() -> bool {
 ///
 /// Scaling averages linear light. Latency ends when the picture was handed to the window system. Counters: `presented`,
 /// `hidden` (the window could not show a picture).
+#[derive(Default)]
 pub struct Display {
     parameters: DisplayParameters,
     opened: Option<Opened>,
@@ -78,12 +79,6 @@ impl Display {
         let (presented, hidden) = (cx.counter("presented"), cx.counter("hidden"));
         self.opened = Some(Opened { window, presenter, presented, hidden, drawn: None });
         Ok(())
-    }
-}
-
-impl Default for Display {
-    fn default() -> Self {
-        Self { parameters: DisplayParameters::default(), opened: None }
     }
 }
 

@@ -12,7 +12,7 @@ mod staging;
 mod timeline;
 mod uniform;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use adapter::{AdapterChoice, AdapterOptions};
@@ -69,8 +69,8 @@ struct Inner {
     read_back_ring: Arc<staging::BufferRing>,
     uniform_blocks: uniform::UniformBlocks,
     layouts: layouts::Layouts,
-    to_rgba: OnceLock<FrameShader>,
-    to_i420: OnceLock<FrameShader>,
+    to_rgba: FrameShader,
+    to_i420: FrameShader,
     device: Arc<device::Device>,
 }
 
@@ -93,8 +93,8 @@ impl GpuContext {
             read_back_ring: Arc::default(),
             uniform_blocks: uniform::UniformBlocks::new(&device),
             layouts: layouts::Layouts::new(&device),
-            to_rgba: OnceLock::new(),
-            to_i420: OnceLock::new(),
+            to_rgba: convert::to_rgba(),
+            to_i420: convert::to_i420(),
             device,
         })))
     }
@@ -149,11 +149,6 @@ impl GpuContext {
     /// A new encoder with nothing recorded.
     pub fn encoder(&self) -> FrameEncoder {
         FrameEncoder::new(self.clone())
-    }
-
-    /// Compiles a shader that draws whole frames. Mistakes are named with line, column and text.
-    pub fn shader(&self, label: &str, wgsl: &str) -> Result<FrameShader> {
-        FrameShader::new(self, label, wgsl)
     }
 
     /// Records the conversion of `source` to another pixel format and returns the converted frame: same time, same sequence

@@ -84,6 +84,11 @@ impl Timeline {
         Self { generation, completed: AtomicU64::new(0), state: Mutex::new(state), progressed: Condvar::new() }
     }
 
+    /// Which device it belongs to, counted from 1 in the process.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

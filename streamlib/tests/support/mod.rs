@@ -1,5 +1,6 @@
 //! What the tests of whole programs share: the built example, and ffmpeg as the judge of recordings.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its part")]
 
 use std::path::{Path, PathBuf};
