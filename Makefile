@@ -19,7 +19,7 @@ demo: ## a ball bounces over live video: 300 frames (ARGS='--sink record:ball.mp
 
 test: ## all tests that need no camera
 	@$(INSTALL) build run test
-	cargo test --workspace
+	cargo test --workspace --no-fail-fast
 
 test-camera: ## the camera, in a small virtual machine that has one
 	@$(INSTALL) build run test camera

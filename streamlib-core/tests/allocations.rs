@@ -34,7 +34,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-const WARM: u64 = 1_000;
+/// Long enough for the run's other threads to have started.
+const WARM: u64 = 50_000;
 const MEASURED: u64 = 10_000;
 
 #[derive(Clone)]

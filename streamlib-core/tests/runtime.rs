@@ -185,19 +185,24 @@ fn a_run_ends_after_its_time() {
 #[test]
 fn pausing_stops_sources_and_resuming_lets_them_go_on() {
     let clock = ManualClock::default();
-    let sink = Collect::default();
-    let mut graph = Graph::new();
-    graph.chain((Numbers::at(10), sink.clone())).unwrap();
-    let running = Runtime::new(RuntimeOptions { clock: Some(clock.clone()), ..options() }).start(graph).unwrap();
-    eventually("it runs", || sink.seen().len() == 1);
+    let start = |sink: &Collect| {
+        let mut graph = Graph::new();
+        graph.chain((Numbers::at(10), sink.clone())).unwrap();
+        Runtime::new(RuntimeOptions { clock: Some(clock.clone()), ..options() }).start(graph).unwrap()
+    };
+    let (sink, other_sink) = (Collect::default(), Collect::default());
+    let (running, other) = (start(&sink), start(&other_sink));
+    eventually("both run", || sink.seen().len() == 1 && other_sink.seen().len() == 1);
     running.pause();
-    // It was asleep for the second number when the pause came: that one is still made.
     clock.advance(Duration::from_secs(1));
-    eventually("the one under way comes", || sink.seen().len() == 2);
+    eventually("the other goes on", || other_sink.seen().len() == 11);
+    assert_eq!(sink.seen(), [0], "it rests");
     running.resume();
     eventually("the rest comes", || sink.seen().len() == 11);
-    running.stop(Stop::Discard);
-    assert_adds_up(&running.wait().0);
+    for running in [running, other] {
+        running.stop(Stop::Discard);
+        assert_adds_up(&running.wait().0);
+    }
 }
 
 /// Fails, or panics, at a number.

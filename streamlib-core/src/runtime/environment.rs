@@ -89,12 +89,13 @@ impl Environment for SegmentEnvironment {
             if self.is_stopping() {
                 return false;
             }
-            if self.is_offline() || self.now() >= time {
+            let is_paused = self.shared.is_paused();
+            if !is_paused && (self.is_offline() || self.now() >= time) {
                 return true;
             }
             match self.shared.clock.instant_of(time) {
-                Some(instant) => self.parker.park_deadline(instant),
-                None => self.parker.park(),
+                Some(instant) if !is_paused => self.parker.park_deadline(instant),
+                _ => self.parker.park(),
             }
         }
     }

@@ -123,8 +123,13 @@ impl Runtime {
 
     /// Runs a graph to its end and returns what it did. Blocks; lends this thread to a processor that needs the main thread.
     pub fn run(&self, graph: Graph) -> Result<Statistics> {
-        // Nobody looks, so seldom is enough.
-        self.run_with(graph, Duration::from_secs(3600), |_| ())
+        let main_loop = graph.main_loop();
+        let running = self.start_with(graph, main_loop.clone())?;
+        if let Some(main_loop) = main_loop {
+            main_loop.run(&|| running.is_over());
+        }
+        let (statistics, outcome) = running.wait();
+        outcome.map(|()| statistics)
     }
 
     /// The same, and shows `observe` what was done so far, every `interval` on another thread, and once more at the end, also when
