@@ -179,14 +179,16 @@ impl<T: Message> Link<T> {
         Some(message)
     }
 
-    /// The newest message that ever came, taking what waits; `None` if none came yet.
-    pub(crate) fn latest(&self) -> Option<T> {
+    /// The newest message that ever came, `None` if none came yet, and how many were taken to get at it.
+    pub(crate) fn latest(&self) -> (Option<T>, u64) {
+        let mut taken = 0;
         while let Some(message) = self.take() {
+            taken += 1;
             // Assigned first and dropped after the lock is released.
             let previous = self.state().latest.replace(message);
             drop(previous);
         }
-        self.state().latest.clone()
+        (self.state().latest.clone(), taken)
     }
 
     fn flush_step(&self) -> Step<T> {
@@ -376,7 +378,7 @@ mod tests {
     #[test]
     fn the_latest_is_given_again() {
         let link = filled(Delivery::DropOldest(8), 3);
-        assert_eq!((link.latest(), link.latest()), (Some(2), Some(2)));
+        assert_eq!((link.latest(), link.latest()), ((Some(2), 3), (Some(2), 0)));
         assert_eq!(link.counts().received, 3);
     }
 }

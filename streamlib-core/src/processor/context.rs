@@ -57,6 +57,8 @@ pub(crate) struct NodePorts {
     pub(crate) inputs: Vec<Option<Arc<dyn AnyLink>>>,
     /// For each output, every link that leaves it.
     pub(crate) outputs: Vec<Vec<Arc<dyn AnyLink>>>,
+    /// Messages that were taken from the inputs.
+    pub(crate) taken: u64,
     /// Frames that will be delivered by work which is still to be submitted.
     pub(crate) delivering: Vec<VideoFrame>,
     /// Submissions whose completion delivers a frame, and when it was captured.
@@ -78,13 +80,17 @@ impl Context<'_> {
 
     /// Takes the next message of an input; `None` when there is none now, or the input is not connected.
     pub fn take<T: Message>(&mut self, input: In<T>) -> Option<T> {
-        self.input(input)?.take()
+        let message = self.input(input)?.take()?;
+        self.ports.taken += 1;
+        Some(message)
     }
 
     /// The newest message that ever came to an input, the same again if none came since; `None` before the first. This is how
     /// a join takes the latest of each input.
     pub fn latest<T: Message>(&mut self, input: In<T>) -> Option<T> {
-        self.input(input)?.latest()
+        let (message, taken) = self.input(input)?.latest();
+        self.ports.taken += taken;
+        message
     }
 
     fn input<T: Message>(&self, input: In<T>) -> Option<&Link<T>> {

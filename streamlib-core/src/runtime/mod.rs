@@ -279,6 +279,7 @@ impl<'a> Ends<'a> {
             name: name.into(),
             inputs: vec![None; inputs],
             outputs: vec![Vec::new(); outputs],
+            taken: 0,
             delivering: Vec::new(),
             undelivered: VecDeque::with_capacity(16),
         };

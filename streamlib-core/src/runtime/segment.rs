@@ -57,10 +57,6 @@ impl Node {
         !self.is_sink && self.outputs().all(|link| link.is_closed())
     }
 
-    fn received(&self) -> u64 {
-        self.inputs().map(|link| link.counts().received).sum()
-    }
-
     fn arrived(&self) -> u64 {
         self.inputs().map(|link| link.arrived()).sum()
     }
@@ -126,6 +122,7 @@ impl Segment {
 
     fn turn(&mut self) -> Turn {
         self.end_the_unwanted();
+        let mut now = Instant::now();
         let head = &self.nodes[0];
         let arrived = head.arrived();
         if head.state != NodeState::Running {
@@ -138,7 +135,7 @@ impl Segment {
             if self.shared().is_paused() {
                 return Turn::Sleep;
             }
-            self.process(0);
+            now = self.process(0, now);
             true
         } else {
             if !head.has_message() {
@@ -147,11 +144,11 @@ impl Segment {
             }
             // What waits in the queue meanwhile is the policy's business.
             self.environment.wait_for_room();
-            let before = self.nodes[0].received();
-            self.process(0);
-            self.nodes[0].received() != before
+            let before = self.nodes[0].ports.taken;
+            now = self.process(0, Instant::now());
+            self.nodes[0].ports.taken != before
         };
-        self.run_followers();
+        self.run_followers(now);
         self.submit();
         // A head that took nothing waits for another of its inputs.
         match progressed || self.nodes[0].arrived() != arrived {
@@ -174,12 +171,12 @@ impl Segment {
     }
 
     /// Runs every node behind the head on what it was sent.
-    fn run_followers(&mut self) {
+    fn run_followers(&mut self, mut now: Instant) {
         for index in 1..self.nodes.len() {
             while self.nodes[index].state == NodeState::Running && self.nodes[index].has_message() && !self.is_satisfied(index) {
-                let before = self.nodes[index].received();
-                self.process(index);
-                if self.nodes[index].received() == before {
+                let before = self.nodes[index].ports.taken;
+                now = self.process(index, now);
+                if self.nodes[index].ports.taken == before {
                     break;
                 }
             }
@@ -192,11 +189,15 @@ impl Segment {
         node.is_sink && self.shared().options.frames.is_some_and(|frames| node.processed >= frames)
     }
 
-    fn process(&mut self, index: usize) {
-        let begin = Instant::now();
-        match self.call_at(index, begin, |processor, cx| processor.process(cx)) {
+    /// Calls `process`, which began at `begin`, and returns when it ended: where the next one begins, so that a chain reads
+    /// the clock once a node.
+    fn process(&mut self, index: usize, begin: Instant) -> Instant {
+        let outcome = self.call_at(index, begin, |processor, cx| processor.process(cx));
+        let end = Instant::now();
+        match outcome {
             Ok(flow) => {
-                self.environment.shared.meters[self.nodes[index].ports.node].processed(begin.elapsed());
+                let took = end.saturating_duration_since(begin);
+                self.environment.shared.meters[self.nodes[index].ports.node].processed(took);
                 let node = &mut self.nodes[index];
                 node.touched = true;
                 node.processed += 1;
@@ -206,6 +207,7 @@ impl Segment {
             }
             Err(error) => self.fail(index, error),
         }
+        end
     }
 
     /// Submits what was recorded, makes what was sent visible to other threads, and tells the processors.
@@ -281,7 +283,7 @@ impl Segment {
                 if self.is_satisfied(index) {
                     break;
                 }
-                self.process(index);
+                self.process(index, Instant::now());
             }
             self.submit();
             if self.nodes[index].state != NodeState::Over {
