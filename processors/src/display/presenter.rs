@@ -1,12 +1,16 @@
 //! The GPU half of the display: a surface, and the drawing of a frame into it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use streamlib_core::{Error, ErrorKind, GpuContext, Result, VideoFrame};
 
 use super::window_system::OpenWindow;
 
 const WGSL: &str = include_str!("display.wgsl");
+
+/// How long a surface may fail before it is an error: that of a window that somebody destroys fails before anybody says why.
+const GRACE: Duration = Duration::from_secs(1);
 
 pub(super) struct Presenter {
     gpu: GpuContext,
@@ -16,6 +20,9 @@ pub(super) struct Presenter {
     pipeline: wgpu::RenderPipeline,
     layout: wgpu::BindGroupLayout,
     sampler: wgpu::Sampler,
+    /// Whether the surface has this configuration. wgpu lets nobody draw to one that has none.
+    configured: bool,
+    failing_since: Option<Instant>,
 }
 
 /// A picture's place in a window.
@@ -55,23 +62,39 @@ impl Presenter {
         };
         let configuration = wgpu::SurfaceConfiguration { format, view_formats: vec![format], ..configuration };
         let (pipeline, layout, sampler) = gpu.catch("cannot set the window up", || create_pipeline(gpu.wgpu_device(), format))?;
-        let presenter = Self { gpu: gpu.clone(), window, surface, configuration, pipeline, layout, sampler };
+        let gpu = gpu.clone();
+        let (configured, failing_since) = (false, None);
+        let mut presenter = Self { gpu, window, surface, configuration, pipeline, layout, sampler, configured, failing_since };
         presenter.configure()?;
         Ok(presenter)
     }
 
-    fn configure(&self) -> Result<()> {
-        self.gpu.configure_surface(&self.surface, &self.configuration)
+    fn configure(&mut self) -> Result<()> {
+        self.configured = false;
+        self.gpu.configure_surface(&self.surface, &self.configuration)?;
+        self.configured = true;
+        Ok(())
     }
 
     /// The next texture of the window, as large as the window is now; `None` if this picture cannot be shown (the window is
     /// hidden, has no area or is gone, or its surface had to be made anew).
     pub(super) fn acquire(&mut self) -> Result<Option<wgpu::SurfaceTexture>> {
+        match self.try_acquire() {
+            Ok(texture) => {
+                self.failing_since = None;
+                Ok(texture)
+            }
+            Err(_) if self.failing_since.get_or_insert_with(Instant::now).elapsed() < GRACE => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn try_acquire(&mut self) -> Result<Option<wgpu::SurfaceTexture>> {
         let (width, height) = self.window.size();
         if self.window.is_gone() || width == 0 || height == 0 {
             return Ok(None);
         }
-        if (width, height) != (self.configuration.width, self.configuration.height) {
+        if !self.configured || (width, height) != (self.configuration.width, self.configuration.height) {
             (self.configuration.width, self.configuration.height) = (width, height);
             self.configure()?;
         }
