@@ -265,6 +265,30 @@ fn an_error_in_setup_lets_nothing_flow() {
     assert!(sink.seen().is_empty());
 }
 
+#[test]
+fn a_processor_that_panics_while_it_is_dropped_ends_the_run() {
+    struct Brittle;
+    impl Sink<Number> for Brittle {
+        fn consume(&mut self, _: Number, _: &mut Context<'_>) -> Result<()> {
+            Ok(())
+        }
+    }
+    impl Drop for Brittle {
+        fn drop(&mut self) {
+            panic!("it breaks");
+        }
+    }
+    let mut graph = Graph::new();
+    graph.add("numbers", Numbers::up_to(3)).unwrap();
+    graph.add("brittle", Brittle).unwrap();
+    graph.connect("numbers", "brittle").unwrap();
+    let running = Runtime::new(options()).start(graph).unwrap();
+    assert!(running.wait_for(Duration::from_secs(20)), "the run goes on for ever");
+    let (statistics, outcome) = running.wait();
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Panicked);
+    assert_adds_up(&statistics);
+}
+
 /// Blocks for ever in `produce` after some numbers, as a driver may.
 struct Stuck(u64);
 

@@ -1,20 +1,28 @@
 //! The GPU half of the display: a surface, and the drawing of a frame into it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use streamlib_core::{Error, ErrorKind, GpuContext, Result, VideoFrame};
-use winit::window::Window;
+
+use super::window_system::OpenWindow;
 
 const WGSL: &str = include_str!("display.wgsl");
 
+/// How long a surface may fail before it is an error: that of a window that somebody destroys fails before anybody says why.
+const GRACE: Duration = Duration::from_secs(1);
+
 pub(super) struct Presenter {
     gpu: GpuContext,
-    window: Arc<Window>,
+    window: Arc<OpenWindow>,
     surface: wgpu::Surface<'static>,
     configuration: wgpu::SurfaceConfiguration,
     pipeline: wgpu::RenderPipeline,
     layout: wgpu::BindGroupLayout,
     sampler: wgpu::Sampler,
+    /// Whether the surface has this configuration. wgpu lets nobody draw to one that has none.
+    configured: bool,
+    failing_since: Option<Instant>,
 }
 
 /// A picture's place in a window.
@@ -37,40 +45,56 @@ fn letterbox(picture: (u32, u32), window: (u32, u32)) -> Viewport {
 }
 
 impl Presenter {
-    pub(super) fn new(gpu: &GpuContext, window: Arc<Window>, vsync: bool) -> Result<Self> {
-        let surface = create_surface(gpu, &window)?;
+    pub(super) fn new(gpu: &GpuContext, window: Arc<OpenWindow>, surface: wgpu::Surface<'static>, vsync: bool) -> Result<Self> {
         let capabilities = surface.get_capabilities(gpu.adapter());
         let format = pick_format(&capabilities.formats).ok_or_else(|| {
             let name = &gpu.adapter_choice().chosen.name;
             Error::new(ErrorKind::Unsupported, format!("adapter '{name}' cannot draw to this screen"))
                 .hint("choose the adapter that the screen is connected to")
         })?;
-        let size = window.inner_size();
+        let (width, height) = window.size();
         let configuration = wgpu::SurfaceConfiguration {
             present_mode: pick_present_mode(&capabilities.present_modes, vsync),
             desired_maximum_frame_latency: 2,
-            ..surface.get_default_config(gpu.adapter(), size.width.max(1), size.height.max(1)).ok_or_else(|| {
+            ..surface.get_default_config(gpu.adapter(), width.max(1), height.max(1)).ok_or_else(|| {
                 Error::new(ErrorKind::Unsupported, "the adapter cannot draw to this screen").hint("choose another adapter")
             })?
         };
         let configuration = wgpu::SurfaceConfiguration { format, view_formats: vec![format], ..configuration };
         let (pipeline, layout, sampler) = gpu.catch("cannot set the window up", || create_pipeline(gpu.wgpu_device(), format))?;
-        let presenter = Self { gpu: gpu.clone(), window, surface, configuration, pipeline, layout, sampler };
+        let gpu = gpu.clone();
+        let (configured, failing_since) = (false, None);
+        let mut presenter = Self { gpu, window, surface, configuration, pipeline, layout, sampler, configured, failing_since };
         presenter.configure()?;
         Ok(presenter)
     }
 
-    fn configure(&self) -> Result<()> {
-        self.gpu.catch("cannot configure the window's surface", || {
-            self.surface.configure(self.gpu.wgpu_device(), &self.configuration);
-        })
+    fn configure(&mut self) -> Result<()> {
+        self.configured = false;
+        self.gpu.configure_surface(&self.surface, &self.configuration)?;
+        self.configured = true;
+        Ok(())
     }
 
     /// The next texture of the window, as large as the window is now; `None` if this picture cannot be shown (the window is
-    /// hidden, or its surface had to be made anew).
-    pub(super) fn acquire(&mut self, size: (u32, u32)) -> Result<Option<wgpu::SurfaceTexture>> {
-        let (width, height) = (size.0.max(1), size.1.max(1));
-        if (width, height) != (self.configuration.width, self.configuration.height) {
+    /// hidden, has no area or is gone, or its surface had to be made anew).
+    pub(super) fn acquire(&mut self) -> Result<Option<wgpu::SurfaceTexture>> {
+        match self.try_acquire() {
+            Ok(texture) => {
+                self.failing_since = None;
+                Ok(texture)
+            }
+            Err(_) if self.failing_since.get_or_insert_with(Instant::now).elapsed() < GRACE => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn try_acquire(&mut self) -> Result<Option<wgpu::SurfaceTexture>> {
+        let (width, height) = self.window.size();
+        if self.window.is_gone() || width == 0 || height == 0 {
+            return Ok(None);
+        }
+        if !self.configured || (width, height) != (self.configuration.width, self.configuration.height) {
             (self.configuration.width, self.configuration.height) = (width, height);
             self.configure()?;
         }
@@ -82,7 +106,7 @@ impl Presenter {
                 wgpu::CurrentSurfaceTexture::Timeout | wgpu::CurrentSurfaceTexture::Occluded => return Ok(None),
                 wgpu::CurrentSurfaceTexture::Outdated => self.configure()?,
                 wgpu::CurrentSurfaceTexture::Lost | wgpu::CurrentSurfaceTexture::Validation => {
-                    self.surface = create_surface(&self.gpu, &self.window)?;
+                    self.surface = self.window.create_surface(&self.gpu)?;
                     self.configure()?;
                 }
             }
@@ -128,16 +152,8 @@ impl Presenter {
     /// Shows what was drawn, after it was submitted.
     pub(super) fn present(&self, texture: wgpu::SurfaceTexture) {
         self.window.pre_present_notify();
-        self.gpu.wgpu_queue().present(texture);
+        self.gpu.present(texture);
     }
-}
-
-fn create_surface(gpu: &GpuContext, window: &Arc<Window>) -> Result<wgpu::Surface<'static>> {
-    gpu.instance().create_surface(window.clone()).map_err(|error| {
-        Error::new(ErrorKind::Unsupported, "the GPU cannot draw to this window")
-            .hint("choose an adapter that can, or record to a file instead")
-            .caused_by(error)
-    })
 }
 
 /// An sRGB format where there is one: then the hardware encodes.

@@ -208,6 +208,12 @@ impl Submitter {
         }
         *last
     }
+
+    /// Runs `work` while nobody submits.
+    pub(super) fn hold<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        work()
+    }
 }
 
 impl Drop for Submitter {
