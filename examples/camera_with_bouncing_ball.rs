@@ -9,6 +9,7 @@ use clap::Parser;
 use streamlib::camera::Backend;
 use streamlib::display::has_screen;
 use streamlib::prelude::*;
+use streamlib::{AdapterOptions, GpuOptions};
 
 #[derive(Parser)]
 struct Arguments {
@@ -36,6 +37,9 @@ struct Arguments {
     /// Write statistics as JSON to this file at the end; - is standard output.
     #[arg(long)]
     stats: Option<String>,
+    /// Use the first GPU adapter whose name contains this.
+    #[arg(long)]
+    adapter: Option<String>,
     /// Which code talks to the camera: auto, v4l or nokhwa.
     #[arg(long, default_value = "auto")]
     backend: Backend,
@@ -49,27 +53,30 @@ fn main() -> Result<()> {
     let source = add_source(&mut graph, &arguments)?;
     let ball = graph.add_unnamed(BouncingBall::default())?;
     graph.connect(&source, &ball)?;
+    let mut sinks = Vec::new();
     for sink in &arguments.sinks {
         let sink = add_sink(&mut graph, sink)?;
         graph.connect(&ball, &sink)?;
+        sinks.push(sink);
     }
+    let frames = |statistics: &Statistics| sinks.iter().map(|sink| statistics.nodes[sink].processed).min().unwrap_or(0);
 
     let duration = arguments.seconds.map(Duration::try_from_secs_f64).transpose();
     let duration = duration.map_err(|error| wrong(&format!("--seconds: {error}"), "give seconds above 0"))?;
     let mode = if arguments.offline { Mode::Offline } else { Mode::Live };
-    let options = RuntimeOptions { mode, frames: arguments.frames, duration, ..Default::default() };
+    let gpu = GpuOptions { adapter: AdapterOptions { name: arguments.adapter, ..Default::default() }, ..Default::default() };
+    let options = RuntimeOptions { mode, frames: arguments.frames, duration, gpu, ..Default::default() };
     let mut last = None;
     let outcome = Runtime::new(options).run_with(graph, Duration::from_millis(250), |statistics| {
         if stderr().is_terminal() {
-            let frames = statistics.nodes[&ball].processed;
-            let _ = write!(stderr(), "\r{frames} frames in {:.1} s ", statistics.seconds);
+            let _ = write!(stderr(), "\r{} frames in {:.1} s ", frames(&statistics), statistics.seconds);
         }
         last = Some(statistics);
     });
     if let Some(statistics) = last {
-        let frames = statistics.nodes[&ball].processed;
-        let _ = writeln!(stderr(), "\r{frames} frames in {:.1} s.", statistics.seconds);
-        write_statistics(&statistics, arguments.stats.as_deref())?;
+        let _ = writeln!(stderr(), "\r{} frames in {:.1} s.", frames(&statistics), statistics.seconds);
+        let written = write_statistics(&statistics, arguments.stats.as_deref());
+        return outcome.and(written);
     }
     outcome.map(drop)
 }
@@ -89,8 +96,9 @@ fn add_source(graph: &mut Graph, arguments: &Arguments) -> Result<String> {
             graph.add_unnamed(camera("")?)
         }
         (name @ ("auto" | "test-pattern"), "") => {
-            if name == "auto" && !arguments.offline {
-                say("There is no camera: a test pattern takes its place.");
+            if name == "auto" {
+                let why = if arguments.offline { "Offline no camera is used" } else { "There is no camera" };
+                say(&format!("{why}: a test pattern takes its place."));
             }
             let default = TestPatternParameters::default();
             let (size, rate) = (arguments.size.unwrap_or(default.size), arguments.fps.unwrap_or(default.rate));

@@ -98,8 +98,8 @@ pub struct PlanChange {
     pub keep: Vec<String>,
 }
 
-/// A segment's nodes and its links, by name.
-type Outline<'a> = (Vec<(&'a str, &'a Role)>, Vec<(&'a str, Transport)>);
+/// A segment's nodes and its links, by name. Positions in the graph do not matter: they move when other nodes come and go.
+type Outline<'a> = (Vec<(&'a str, Option<&'a Role>)>, Vec<(&'a str, Transport)>);
 
 /// Links before transports are known.
 struct Wire {
@@ -168,7 +168,9 @@ impl Plan {
 
     /// Everything that makes a segment what it is, by names, so that two plans can be compared.
     fn outline(&self, segment: &SegmentPlan) -> Outline<'_> {
-        let nodes = segment.nodes.iter().map(|index| (&*self.nodes[*index].name, &self.nodes[*index].role)).collect();
+        let inserted = |node: &'_ PlannedNode| matches!(node.role, Role::Convert { .. });
+        let planned = segment.nodes.iter().map(|index| &self.nodes[*index]);
+        let nodes = planned.map(|node| (&*node.name, inserted(node).then_some(&node.role))).collect();
         let touches = |link: &&PlannedLink| segment.nodes.contains(&link.from.node) || segment.nodes.contains(&link.to.node);
         let mut links: Vec<_> = self.links.iter().filter(touches).map(|link| (&*link.name, link.transport)).collect();
         links.sort_unstable_by_key(|(name, _)| *name);
@@ -449,9 +451,10 @@ segment 'ball-to-i420' (it converts for a consumer on its own thread)
         without_window.nodes.remove(2);
         without_window.links = vec![link(0, 1), link(1, 2)];
         let change = Plan::new(&without_window, Mode::Live).unwrap().change_from(&plan);
-        // The recording's role is the processor's position in the graph, which has moved; the camera's links have changed.
-        assert_eq!(change.stop, ["camera", "display", "ball-to-i420"]);
-        assert_eq!(change.start, ["camera", "ball-to-i420"]);
+        // The recording has moved in the graph, but is the same; the camera's segment has lost a link.
+        assert_eq!(change.stop, ["camera", "display"]);
+        assert_eq!(change.start, ["camera"]);
+        assert_eq!(change.keep, ["ball-to-i420"]);
     }
 
     #[test]

@@ -152,6 +152,9 @@ fn check(descriptors: &[ParameterDescriptor], values: &Value) -> Result<()> {
             let names = descriptors.iter().map(|descriptor| &*descriptor.name).collect::<Vec<_>>().join(", ");
             return Err(wrong(format!("there is no parameter '{name}'"), format!("there is: {names}")));
         };
+        if value.is_null() && !descriptor.default.is_null() && !descriptor.kind.contains("null") {
+            return Err(wrong(format!("parameter '{name}' is no number"), format!("give a {}", descriptor.kind)));
+        }
         let Some(number) = value.as_f64() else { continue };
         let (minimum, maximum) = (descriptor.minimum.unwrap_or(f64::MIN), descriptor.maximum.unwrap_or(f64::MAX));
         if !(minimum..=maximum).contains(&number) {
@@ -292,6 +295,8 @@ mod tests {
         assert_eq!(refused, "node 'gain': parameter 'gain' cannot be 3.0; it goes from 0 to 2");
         assert!(message(serde_json::json!({"gian": 1.0})).contains("no parameter 'gian'; there is: direction, gain"));
         assert!(message(serde_json::json!({"gain": "loud"})).contains("loud"));
+        let not_a_number = check_parameters::<Gain>(&Parameters { gain: f64::NAN, direction: None }).unwrap_err();
+        assert!(not_a_number.to_string().contains("'gain' is no number"), "{not_a_number}");
         assert!(message(serde_json::json!({"direction": "left"})).contains("left"));
         assert!(registry.create("gain", &Value::Null).is_ok());
         assert!(registry.create("pain", &Value::Null).err().unwrap().to_string().contains("there is: gain"));

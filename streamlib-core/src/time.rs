@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::{Add, Sub};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::{Error, ErrorKind, Result};
 
@@ -37,6 +37,13 @@ impl Timestamp {
     pub fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0).max(0) as u64)
     }
+}
+
+/// The moment after `timeout` from now; a century from now when that is beyond what the system can say.
+pub(crate) fn deadline_after(timeout: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    let now = Instant::now();
+    now.checked_add(timeout.min(CENTURY)).unwrap_or(now)
 }
 
 /// Saturates at the ends of the range (292 years).
@@ -100,6 +107,14 @@ impl FrameRate {
     pub fn timestamp_of(self, index: u64) -> Timestamp {
         let nanos = u128::from(index) * 1_000_000_000 * u128::from(self.denominator.get()) / u128::from(self.numerator.get());
         Timestamp(i64::try_from(nanos).unwrap_or(i64::MAX))
+    }
+
+    /// The last frame that is due at `time`: the inverse of [`timestamp_of`](Self::timestamp_of). 0 before the first.
+    pub fn index_at(self, time: Timestamp) -> u64 {
+        // timestamp_of rounds down, so frame i is due at `time` if i * denominator * 1e9 / numerator < time + 1.
+        let nanos = time.0.max(0) as u128 + 1;
+        let index = (nanos * u128::from(self.numerator.get()) - 1) / (u128::from(self.denominator.get()) * 1_000_000_000);
+        u64::try_from(index).unwrap_or(u64::MAX)
     }
 
     /// The time between two frames, rounded down to a nanosecond.
@@ -204,6 +219,19 @@ mod tests {
         let rate = FrameRate::new(30_000, 1001).unwrap();
         assert_eq!(rate.timestamp_of(30_000 * 3600).as_nanos(), 3600 * 1001 * 1_000_000_000);
         assert_eq!(FrameRate::new(u32::MAX, 1).unwrap().timestamp_of(u64::MAX).as_nanos(), 4_294_967_297_000_000_000);
+    }
+
+    #[test]
+    fn the_index_of_a_time_is_the_last_frame_due() {
+        for (numerator, denominator) in [(30, 1), (30_000, 1001), (1, 7), (1_000_000_000, 1), (u32::MAX, 1)] {
+            let rate = FrameRate::new(numerator, denominator).unwrap();
+            for index in [0, 1, 2, 29, 30, 12_345, 1_000_000_007] {
+                let due = rate.timestamp_of(index);
+                let last = rate.index_at(due);
+                assert!(last >= index && rate.timestamp_of(last) <= due && rate.timestamp_of(last + 1) > due, "{rate}: {index}");
+            }
+        }
+        assert_eq!(FrameRate::default().index_at(Timestamp::from_nanos(-5)), 0);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use streamlib_core::{
-    Color, ErrorKind, FrameEncoder, FrameShader, GpuContext, GpuOptions, Matrix, PixelFormat, Range, Size, VideoFormat,
-    VideoFrame,
+    Color, Context, Error, ErrorKind, FrameEncoder, FrameShader, GpuContext, GpuOptions, Graph, Matrix, Mode, Next, PixelFormat,
+    Range, Runtime, RuntimeOptions, Sink, Size, Source, Threading, VideoFormat, VideoFrame,
 };
 
 static GPU: LazyLock<GpuContext> = LazyLock::new(|| GpuContext::new(&GpuOptions::default()).unwrap());
@@ -345,4 +345,75 @@ fn a_lost_device_is_a_named_error() {
         read_back.wait()
     });
     assert!(matches!(outcome.err().unwrap().kind(), ErrorKind::Gpu | ErrorKind::DeviceLost));
+}
+
+#[test]
+fn a_refused_submission_does_not_spoil_the_next() {
+    let gpu = GpuContext::new(&GpuOptions::default()).unwrap();
+    let buffer = |usage| {
+        gpu.wgpu_device().create_buffer(&wgpu::BufferDescriptor { label: None, size: 16, usage, mapped_at_creation: false })
+    };
+    let mut encoder = gpu.encoder();
+    // Neither may be copied from or to.
+    let (from, to) = (buffer(wgpu::BufferUsages::UNIFORM), buffer(wgpu::BufferUsages::UNIFORM));
+    encoder.commands().copy_buffer_to_buffer(&from, 0, &to, 0, 16);
+    assert_eq!(encoder.submit().unwrap_err().kind(), ErrorKind::Gpu);
+
+    let format = format(PixelFormat::Rgba8, 8, 8);
+    let bytes = noise(format.bytes(), 4);
+    let frame = upload(&gpu, &mut encoder, format, &bytes);
+    let read_back = encoder.read_back(&frame).unwrap();
+    encoder.submit().unwrap();
+    assert_eq!(read_back.wait().unwrap().to_vec(), bytes);
+}
+
+/// Uploads noise for ever; at a frame, the device is destroyed.
+struct Doomed(u64);
+
+impl Source for Doomed {
+    fn produce(&mut self, cx: &mut Context<'_>) -> Result<Next<VideoFrame>, Error> {
+        self.0 += 1;
+        if self.0 == 10 {
+            cx.gpu()?.wgpu_device().destroy();
+        }
+        let format = format(PixelFormat::Rgba8, 8, 8);
+        let mut frame = cx.frame(format)?;
+        cx.encoder()?.upload(&mut frame, &noise(256, 1), 32)?;
+        Ok(Next::Item(frame))
+    }
+}
+
+/// Counts on a thread of its own and records nothing itself.
+struct Deliver;
+
+impl Sink for Deliver {
+    fn threading(&self) -> Threading {
+        Threading::Own
+    }
+    fn consume(&mut self, frame: VideoFrame, cx: &mut Context<'_>) -> Result<(), Error> {
+        cx.delivered_when_ready(&frame);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_device_that_is_lost_in_a_run_ends_it_and_the_next_run_gets_another() {
+    let options = RuntimeOptions { mode: Mode::Offline, frames: Some(50), stop_on_signals: false, ..Default::default() };
+    let runtime = Runtime::new(options);
+    let run = |first| {
+        let mut graph = Graph::new();
+        graph.chain((Doomed(first), Deliver)).unwrap();
+        let running = runtime.start(graph).unwrap();
+        assert!(running.wait_for(Duration::from_secs(60)), "it goes on for ever");
+        running.wait()
+    };
+    let (_, outcome) = run(0);
+    let error = outcome.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::DeviceLost | ErrorKind::Gpu), "{error}");
+    // Beyond the frame at which the device is destroyed.
+    let (statistics, outcome) = run(10);
+    outcome.unwrap();
+    assert_eq!(statistics.nodes["deliver"].processed, 50);
+    assert!(statistics.latency_ms["deliver"].max > 0.0);
+    assert_eq!(statistics.gpu.unwrap().textures.in_use, 0);
 }

@@ -320,6 +320,133 @@ fn a_stuck_source_is_given_up_and_the_rest_is_delivered() {
     assert_adds_up(&statistics);
 }
 
+#[test]
+fn a_source_that_comes_back_after_it_was_given_up_does_not_end_the_run_early() {
+    struct Late(Arc<AtomicU64>);
+    impl Source<Number> for Late {
+        fn patience(&self) -> Option<Duration> {
+            Some(Duration::from_millis(100))
+        }
+        fn produce(&mut self, cx: &mut Context<'_>) -> Result<Next<Number>> {
+            if self.0.fetch_add(1, Ordering::SeqCst) == 3 {
+                eventually("the run drains", || cx.is_stopping());
+            }
+            Ok(Next::Item(Number(self.0.load(Ordering::SeqCst))))
+        }
+    }
+    /// Is slow to finish: the run must wait for it.
+    #[derive(Clone, Default)]
+    struct Slow(Arc<AtomicU64>);
+    impl Sink<Number> for Slow {
+        fn input(&self) -> InputOptions {
+            InputOptions { delivery: Delivery::Block(10), ..Default::default() }
+        }
+        fn threading(&self) -> Threading {
+            Threading::Own
+        }
+        fn consume(&mut self, _: Number, _: &mut Context<'_>) -> Result<()> {
+            Ok(())
+        }
+        fn finish(&mut self, _: &mut Context<'_>) -> Result<()> {
+            let begin = Instant::now();
+            while begin.elapsed() < Duration::from_millis(300) {
+                std::thread::park_timeout(Duration::from_millis(300));
+            }
+            self.0.store(1, Ordering::SeqCst);
+            Ok(())
+        }
+    }
+    let slow = Slow::default();
+    let mut graph = Graph::new();
+    graph.chain((Late(Arc::default()), slow.clone())).unwrap();
+    let (statistics, outcome) = Runtime::new(options()).start(graph).unwrap().wait();
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Stalled);
+    assert_eq!(slow.0.load(Ordering::SeqCst), 1, "the sink has finished");
+    assert_adds_up(&statistics);
+}
+
+#[test]
+fn a_filter_that_ends_ends_its_source() {
+    #[derive(Default)]
+    struct FirstFive(In<Number>, Out<Number>, u64);
+    impl Processor for FirstFive {
+        fn ports(&mut self, ports: &mut Ports) {
+            self.0 = ports.input(InputOptions::default());
+            self.1 = ports.output(OutputOptions::default());
+        }
+        fn process(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
+            if let Some(number) = cx.take(self.0) {
+                cx.send(self.1, number);
+                self.2 += 1;
+            }
+            Ok(if self.2 == 5 { Flow::End } else { Flow::Continue })
+        }
+    }
+    let sink = Collect::default();
+    let mut graph = Graph::new();
+    graph.chain((Numbers::up_to(u64::MAX), add_one, FirstFive::default(), sink.clone())).unwrap();
+    let running = offline().start(graph).unwrap();
+    assert!(running.wait_for(Duration::from_secs(20)), "the source goes on for ever");
+    assert_adds_up(&running.wait().0);
+    assert_eq!(sink.seen(), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_join_whose_partner_has_ended_ends() {
+    /// Takes one of each, together. Ends when there is no partner any more, if it looks.
+    #[derive(Default)]
+    struct Zip(In<Number>, In<Number>, Out<Number>, Option<Number>, bool);
+    impl Processor for Zip {
+        fn ports(&mut self, ports: &mut Ports) {
+            let delivery = if self.4 { Delivery::Block(1) } else { Delivery::Block(16) };
+            self.0 = ports.input(InputOptions { name: "a", delivery, ..Default::default() });
+            self.1 = ports.input(InputOptions { name: "b", delivery, ..Default::default() });
+            self.2 = ports.output(OutputOptions::default());
+        }
+        fn process(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
+            if self.3.is_none() {
+                self.3 = cx.take(self.1);
+            }
+            if self.3.is_some()
+                && let Some(number) = cx.take(self.0)
+            {
+                self.3 = None;
+                cx.send(self.2, number);
+            }
+            let is_alone = self.4 && self.3.is_none() && cx.is_exhausted(self.1);
+            Ok(if is_alone { Flow::End } else { Flow::Continue })
+        }
+    }
+    for looks in [false, true] {
+        let sink = Collect::default();
+        let mut graph = Graph::new();
+        graph.add("long", Numbers::up_to(10)).unwrap();
+        graph.add("short", Numbers::up_to(7)).unwrap();
+        graph.add("zip", Zip { 4: looks, ..Default::default() }).unwrap();
+        graph.add("sink", sink.clone()).unwrap();
+        graph.connect("long", "zip.a").unwrap();
+        graph.connect("short", "zip.b").unwrap();
+        graph.connect("zip", "sink").unwrap();
+        let running = offline().start(graph).unwrap();
+        assert!(running.wait_for(Duration::from_secs(20)), "it waits for a partner that never comes");
+        let (statistics, outcome) = running.wait();
+        outcome.unwrap();
+        assert_adds_up(&statistics);
+        assert_eq!(sink.seen(), (0..7).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn deadlines_may_be_for_ever() {
+    let mut graph = Graph::new();
+    graph.chain((Numbers::up_to(3), Collect::default())).unwrap();
+    let forever = Duration::MAX;
+    let options = RuntimeOptions { drain_deadline: forever, duration: Some(forever), max_in_flight: usize::MAX, ..options() };
+    let running = Runtime::new(options).start(graph).unwrap();
+    running.stop(Stop::Drain);
+    assert!(running.wait_for(forever));
+}
+
 /// Takes the latest of two inputs whenever one has something new.
 #[derive(Default)]
 struct Join {

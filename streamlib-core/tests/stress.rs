@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use streamlib_core::*;
 
@@ -114,7 +114,7 @@ impl Processor for Mess {
                 }
             }
         }
-        Ok(Flow::Continue)
+        Ok(if self.random.below(400) == 0 { Flow::End } else { Flow::Continue })
     }
 }
 
@@ -143,14 +143,22 @@ fn round(seed: u64) {
     }
     let mode = if random.below(2) == 0 { Mode::Live } else { Mode::Offline };
     let frames = (random.below(3) == 0).then(|| 1 + random.below(200));
-    let options = RuntimeOptions { mode, frames, stop_on_signals: false, ..Default::default() };
+    // A drain that hangs must not be saved by its deadline.
+    let drain_deadline = Duration::from_secs(3600);
+    let options = RuntimeOptions { mode, frames, drain_deadline, stop_on_signals: false, ..Default::default() };
+    let begun = Instant::now();
+    let mut discards = false;
     let running = Runtime::new(options).start(graph).unwrap();
     while !running.wait_for(Duration::from_micros(random.below(3000))) {
         let statistics = running.statistics();
         assert!(statistics.unbalanced_links().is_empty(), "seed {seed}, while running: {:?}", statistics.links);
+        assert!(begun.elapsed() < Duration::from_secs(60), "seed {seed} hangs: {:?}", statistics.links);
         match random.below(4) {
             0 => running.stop(Stop::Drain),
-            1 => running.stop(Stop::Discard),
+            1 if seed % 2 == 0 => {
+                discards = true;
+                running.stop(Stop::Discard);
+            }
             2 => running.pause(),
             _ => running.resume(),
         }
@@ -162,6 +170,8 @@ fn round(seed: u64) {
     }
     assert!(statistics.unbalanced_links().is_empty(), "seed {seed}: {:?}", statistics.links);
     assert!(statistics.links.values().all(|link| link.counts.queued == 0), "seed {seed}: {:?}", statistics.links);
+    let discarded: u64 = statistics.links.values().map(|link| link.counts.dropped.discarded).sum();
+    assert!(discards || discarded == 0, "seed {seed}: draining discarded {discarded}: {:?}", statistics.links);
     assert_eq!(alive.load(Ordering::Relaxed), 0, "seed {seed}: messages leaked");
 }
 

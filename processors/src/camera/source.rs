@@ -100,7 +100,7 @@ impl Source for Camera {
     }
 
     fn patience(&self) -> Option<Duration> {
-        Some(self.options.timeout + PATIENCE)
+        Some(self.options.timeout.saturating_add(PATIENCE))
     }
 
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {

@@ -13,6 +13,9 @@ use streamlib_core::{
 
 use super::{Encoder, EncoderOptions, I420Picture, Mp4Writer, OpenH264Encoder, RateControl, VideoTrack};
 
+/// After so long without a frame the file gets what is pending.
+const STALL: Duration = Duration::from_millis(500);
+
 /// Records frames as H.264 in a fragmented MP4 file.
 ///
 /// Frames keep their own times: a variable rate stays variable, gaps stay gaps. The file grows by a fragment at least every half
@@ -90,7 +93,7 @@ impl Record {
             (None, Some(bitrate)) => RateControl::Bitrate(bitrate),
             (None, None) => RateControl::default(),
         };
-        let keyframe_interval = Duration::from_secs_f64(parameters.keyframe_interval);
+        let keyframe_interval = Duration::try_from_secs_f64(parameters.keyframe_interval).unwrap_or_default();
         let options = EncoderOptions { rate, keyframe_interval };
         Ok(Self { parameters, options, pending: VecDeque::new(), recording: None, counters: Counters::default() })
     }
@@ -158,6 +161,21 @@ impl Sink for Record {
 
     fn threading(&self) -> Threading {
         Threading::Own
+    }
+
+    fn tick_interval(&self) -> Option<Duration> {
+        Some(STALL)
+    }
+
+    /// No frame comes: what is there is not to wait for the next one.
+    fn tick(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        while !self.pending.is_empty() {
+            self.write_oldest(cx)?;
+        }
+        match &mut self.recording {
+            Some(recording) => recording.writer.flush(),
+            None => Ok(()),
+        }
     }
 
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {

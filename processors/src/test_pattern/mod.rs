@@ -24,6 +24,7 @@ const SWEEP_SECONDS: f64 = 4.0;
 pub struct TestPattern {
     parameters: TestPatternParameters,
     next: u64,
+    origin: Option<Timestamp>,
     shader: FrameShader,
     skipped: Counter,
     gpu_behind: Counter,
@@ -64,7 +65,7 @@ impl TestPattern {
     pub fn new(parameters: TestPatternParameters) -> Result<Self> {
         check_parameters::<Self>(&parameters)?;
         let shader = FrameShader::new(Self::NAME, WGSL);
-        Ok(Self { parameters, next: 0, shader, skipped: Counter::default(), gpu_behind: Counter::default() })
+        Ok(Self { parameters, next: 0, origin: None, shader, skipped: Counter::default(), gpu_behind: Counter::default() })
     }
 
     /// Waits until the next picture is due and returns its number; `None` if the run is ending.
@@ -72,18 +73,23 @@ impl TestPattern {
         let rate = self.parameters.rate;
         if !cx.is_offline() {
             // Pictures whose successor is due already are missed.
-            let mut due = self.next;
-            while rate.timestamp_of(due + 1) <= cx.now() {
-                due += 1;
-            }
+            let origin = *self.origin.get_or_insert_with(|| cx.now());
+            let since = Timestamp::ZERO + cx.now().saturating_since(origin);
+            let due = rate.index_at(since).max(self.next);
             self.skipped.add(due - self.next);
             self.next = due;
-            if !cx.wait_until(rate.timestamp_of(due)) {
+            if !cx.wait_until(self.time_of(due)) {
                 return None;
             }
         }
         self.next += 1;
         Some(self.next - 1)
+    }
+
+    /// The capture time of a picture: live, the first one's is the moment at which it was asked for.
+    fn time_of(&self, sequence: u64) -> Timestamp {
+        let since = self.parameters.rate.timestamp_of(sequence).saturating_since(Timestamp::ZERO);
+        self.origin.unwrap_or_default() + since
     }
 
     fn uniform(&self, sequence: u64, time: Timestamp) -> Uniform {
@@ -121,6 +127,7 @@ impl Source for TestPattern {
         self.skipped = cx.counter("skipped");
         self.gpu_behind = cx.counter("gpu_behind");
         self.next = 0;
+        self.origin = None;
         self.shader.prepare(cx.gpu()?)
     }
 
@@ -130,7 +137,7 @@ impl Source for TestPattern {
             self.gpu_behind.add(1);
             return Ok(Next::Skip);
         }
-        let time = self.parameters.rate.timestamp_of(sequence);
+        let time = self.time_of(sequence);
         let frame = cx.frame(VideoFormat::rgba8(self.parameters.size))?;
         let mut frame = frame.with_time(time).with_sequence(sequence);
         self.shader.draw(cx.encoder()?, None, &mut frame, &self.uniform(sequence, time))?;

@@ -153,7 +153,7 @@ impl FrameEncoder {
 
     /// Submits what was recorded and lets the frames go; `None` when nothing was. Does not wait for the GPU.
     ///
-    /// Fails with what wgpu found wrong with the commands.
+    /// Fails with what wgpu found wrong with the commands, and with [`ErrorKind::DeviceLost`].
     pub fn submit(&mut self) -> Result<Option<ReadyToken>> {
         let Some(commands) = self.commands.take() else {
             return Ok(None);
@@ -173,6 +173,7 @@ impl FrameEncoder {
             buffer.set_submission(submission);
         }
         device.take_error()?;
+        self.gpu.timeline().check_alive()?;
         Ok(Some(self.gpu.token(submission)))
     }
 }

@@ -10,7 +10,11 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender, bounded};
 use crossbeam::sync::Unparker;
 
+use crate::time::deadline_after;
 use crate::{Error, ErrorKind, Result};
+
+/// How long the GPU may take for a submission before it is taken to hang.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Submissions whose completion times are remembered.
 const REMEMBERED: usize = 1024;
@@ -117,7 +121,7 @@ impl Timeline {
     }
 
     pub(crate) fn wait(&self, submission: u64, timeout: Duration) -> Result<()> {
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline_after(timeout);
         let mut state = self.state();
         loop {
             if let Some(reason) = &state.lost {
@@ -135,7 +139,8 @@ impl Timeline {
         }
     }
 
-    fn check_alive(&self) -> Result<()> {
+    /// Fails with [`ErrorKind::DeviceLost`] once the device is gone.
+    pub(crate) fn check_alive(&self) -> Result<()> {
         match &self.state().lost {
             Some(reason) => Err(lost(reason)),
             None => Ok(()),
@@ -230,10 +235,13 @@ impl Drop for Submitter {
 /// The polling thread: waits for one submission after the other. Callbacks of wgpu run here; they only wake somebody.
 fn poll(device: &wgpu::Device, timeline: &Timeline, submissions: &Receiver<(u64, wgpu::SubmissionIndex)>) {
     for (number, index) in submissions {
-        let wait = wgpu::PollType::Wait { submission_index: Some(index), timeout: None };
-        if let Err(error) = device.poll(wait) {
-            timeline.device_lost(error.to_string());
+        let wait = wgpu::PollType::Wait { submission_index: Some(index), timeout: Some(PATIENCE) };
+        match device.poll(wait) {
+            // wgpu does not count a submission that it refused; why it did was reported where it was made.
+            Ok(_) | Err(wgpu::PollError::WrongSubmissionIndex(..)) => timeline.complete(number),
+            Err(wgpu::PollError::Timeout) => {
+                return timeline.device_lost(format!("it has not finished a submission within {PATIENCE:?}"));
+            }
         }
-        timeline.complete(number);
     }
 }

@@ -73,6 +73,8 @@ pub(crate) trait AnyLink: Send + Sync {
     fn arrived(&self) -> u64;
     /// Whether the consumer can take one.
     fn has_message(&self) -> bool;
+    /// Whether the producer will send no more.
+    fn has_ended(&self) -> bool;
     /// Whether the consumer will never get another.
     fn is_exhausted(&self) -> bool;
     /// Whether the consumer takes no more.
@@ -156,8 +158,11 @@ impl<T: Message> Link<T> {
     pub(crate) fn send(&self, message: T) {
         let mut state = self.state();
         state.counts.sent += 1;
-        if state.closed {
-            state.counts.dropped.closed += 1;
+        if state.closed || state.ended {
+            // After its end only a thread that was left behind sends.
+            let closed = state.closed;
+            let dropped = &mut state.counts.dropped;
+            *(if closed { &mut dropped.closed } else { &mut dropped.discarded }) += 1;
             drop(state);
             drop(message);
             return;
@@ -181,8 +186,12 @@ impl<T: Message> Link<T> {
 
     /// The newest message that ever came, `None` if none came yet, and how many were taken to get at it.
     pub(crate) fn latest(&self) -> (Option<T>, u64) {
+        // Not more than waits now: a quick producer may send for ever.
+        let waiting = self.state().queue.len();
         let mut taken = 0;
-        while let Some(message) = self.take() {
+        while taken < waiting as u64
+            && let Some(message) = self.take()
+        {
             taken += 1;
             // Assigned first and dropped after the lock is released.
             let previous = self.state().latest.replace(message);
@@ -257,6 +266,10 @@ impl<T: Message> AnyLink for Link<T> {
 
     fn has_message(&self) -> bool {
         !self.state().queue.is_empty()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.state().ended
     }
 
     fn is_exhausted(&self) -> bool {

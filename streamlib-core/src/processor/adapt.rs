@@ -114,7 +114,7 @@ impl<T: Message, S: Source<T>> Processor for SourceNode<S, T> {
     fn process(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
         match self.source.produce(cx)? {
             Next::Item(message) => cx.send(self.output, message),
-            Next::Skip => {}
+            Next::Skip => return Ok(Flow::Skip),
             Next::End => return Ok(Flow::End),
         }
         Ok(Flow::Continue)
@@ -170,6 +170,14 @@ impl<T: Message, S: Sink<T>> Processor for SinkNode<S, T> {
 
     fn main_loop(&self) -> Option<Arc<dyn MainLoop>> {
         self.sink.main_loop()
+    }
+
+    fn tick_interval(&self) -> Option<Duration> {
+        self.sink.tick_interval()
+    }
+
+    fn tick(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        self.sink.tick(cx)
     }
 
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {

@@ -93,6 +93,12 @@ impl Context<'_> {
         message
     }
 
+    /// Whether an input will never have another message: its producer has ended and all was taken. A join that cannot go on
+    /// without it returns [`Flow::End`](crate::Flow::End), or its other producers may wait for ever.
+    pub fn is_exhausted<T: Message>(&self, input: In<T>) -> bool {
+        self.input(input).is_none_or(AnyLink::is_exhausted)
+    }
+
     fn input<T: Message>(&self, input: In<T>) -> Option<&Link<T>> {
         let link = self.ports.inputs.get(input.index)?.as_ref()?;
         link.as_any().downcast_ref()

@@ -18,6 +18,8 @@ use crate::{Result, VideoFrame};
 pub enum Flow {
     /// Yes.
     Continue,
+    /// Yes, but nothing was done this time: the call is not counted.
+    Skip,
     /// No: it has nothing more to give and wants nothing more.
     End,
 }
@@ -50,6 +52,17 @@ pub trait Processor: Send + 'static {
     /// [`ErrorKind::Stalled`](crate::ErrorKind::Stalled). Default: for ever.
     fn patience(&self) -> Option<Duration> {
         None
+    }
+
+    /// After how long without a message [`tick`](Self::tick) is called, again and again. Default: never.
+    fn tick_interval(&self) -> Option<Duration> {
+        None
+    }
+
+    /// No message came for [`tick_interval`](Self::tick_interval): time to put aside what should not wait for the next.
+    fn tick(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let _ = cx;
+        Ok(())
     }
 
     /// What must run on the main thread while the graph runs. Default: nothing.
@@ -109,7 +122,8 @@ pub trait Source<T: Message = VideoFrame>: Send + 'static {
         Ok(())
     }
 
-    /// Makes the next message. May block, in steps: return [`Next::Skip`] at least every 100 ms so that the run can end.
+    /// Makes the next message. May block, in steps: return [`Next::Skip`] at least every 100 ms so that the run can end. A live
+    /// source asks [`Context::admit`] before it uploads or draws; one that does not waits for the GPU instead of dropping.
     fn produce(&mut self, cx: &mut Context<'_>) -> Result<Next<T>>;
 
     /// See [`Processor::finish`].
@@ -157,6 +171,17 @@ pub trait Sink<T: Message = VideoFrame>: Send + 'static {
     /// See [`Processor::threading`].
     fn threading(&self) -> Threading {
         Threading::Shared
+    }
+
+    /// See [`Processor::tick_interval`].
+    fn tick_interval(&self) -> Option<Duration> {
+        None
+    }
+
+    /// See [`Processor::tick`].
+    fn tick(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let _ = cx;
+        Ok(())
     }
 
     /// See [`Processor::main_loop`].

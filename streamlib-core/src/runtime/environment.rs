@@ -20,6 +20,8 @@ pub(super) struct SegmentEnvironment {
     /// Submissions that the GPU has not finished, oldest first.
     in_flight: RefCell<VecDeque<u64>>,
     waker_on_timeline: Cell<Option<u64>>,
+    /// How long the thread has slept for the clock or the GPU on a processor's behalf.
+    waited: Cell<Duration>,
 }
 
 impl SegmentEnvironment {
@@ -27,8 +29,8 @@ impl SegmentEnvironment {
         let parker = Parker::new();
         shared.wake_on_change(parker.unparker().clone());
         shared.clock.wake_on_advance(parker.unparker().clone());
-        let in_flight = RefCell::new(VecDeque::with_capacity(shared.options.max_in_flight + 1));
-        Self { shared, parker, in_flight, waker_on_timeline: Cell::new(None) }
+        let in_flight = RefCell::new(VecDeque::with_capacity(16));
+        Self { shared, parker, in_flight, waker_on_timeline: Cell::new(None), waited: Cell::default() }
     }
 
     pub(super) fn is_discarding(&self) -> bool {
@@ -37,17 +39,45 @@ impl SegmentEnvironment {
 
     /// Remembers a submission, so that the number outstanding stays bounded.
     pub(super) fn submitted(&self, submission: u64) {
+        self.watch_gpu();
+        self.in_flight.borrow_mut().push_back(submission);
+    }
+
+    /// Has the thread woken by the GPU's progress from now on.
+    pub(super) fn watch_gpu(&self) {
         if self.waker_on_timeline.get().is_none()
             && let Some(gpu) = self.shared.opened_gpu()
         {
             self.waker_on_timeline.set(Some(gpu.timeline().wake_on_progress(self.parker.unparker().clone())));
         }
-        self.in_flight.borrow_mut().push_back(submission);
     }
 
-    /// Whether fewer than `max_in_flight` submissions are outstanding.
+    /// How long the thread has slept since the last call.
+    pub(super) fn take_waited(&self) -> Duration {
+        self.waited.take()
+    }
+
+    /// Sleeps until woken, on a processor's behalf.
+    fn sleep(&self, until: Option<Instant>) {
+        let begin = Instant::now();
+        match until {
+            Some(instant) => self.parker.park_deadline(instant),
+            None => self.parker.park(),
+        }
+        self.waited.set(self.waited.get() + begin.elapsed());
+    }
+
+    /// Whether a source has submitted more than it may, because it did not ask.
+    pub(super) fn is_overfull(&self) -> bool {
+        !self.has_room() && self.in_flight.borrow().len() > self.shared.options.max_in_flight.max(1)
+    }
+
+    /// Whether fewer than `max_in_flight` submissions are outstanding. On a lost device there is room: the next submission says so.
     pub(super) fn has_room(&self) -> bool {
         let Some(gpu) = self.shared.opened_gpu() else { return true };
+        if gpu.timeline().check_alive().is_err() {
+            return true;
+        }
         let mut in_flight = self.in_flight.borrow_mut();
         while in_flight.front().is_some_and(|submission| gpu.timeline().is_complete(*submission)) {
             in_flight.pop_front();
@@ -58,7 +88,7 @@ impl SegmentEnvironment {
     /// Sleeps until there is room, or the run discards.
     pub(super) fn wait_for_room(&self) {
         while !self.has_room() && !self.is_discarding() {
-            self.parker.park();
+            self.sleep(None);
         }
     }
 }
@@ -93,10 +123,7 @@ impl Environment for SegmentEnvironment {
             if !is_paused && (self.is_offline() || self.now() >= time) {
                 return true;
             }
-            match self.shared.clock.instant_of(time) {
-                Some(instant) if !is_paused => self.parker.park_deadline(instant),
-                _ => self.parker.park(),
-            }
+            self.sleep(self.shared.clock.instant_of(time).filter(|_| !is_paused));
         }
     }
 

@@ -10,7 +10,8 @@ mod statistics;
 mod supervisor;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::bounded;
@@ -22,6 +23,7 @@ use crate::graph::Graph;
 use crate::plan::{Mode, Plan, Role};
 use crate::port::link::AnyLink;
 use crate::processor::{IntoProcessor, MainLoop, NodePorts, Processor};
+use crate::time::deadline_after;
 use crate::{Error, ErrorKind, GpuContext, GpuOptions, LeaseReport, Result};
 use segment::{Node, Segment};
 use shared::{Event, Phase, Shared};
@@ -73,28 +75,18 @@ pub enum Stop {
     Discard,
 }
 
-/// The GPU of a runtime: opened when first needed, kept for later runs.
+/// The GPU of a runtime: opened when first needed, kept for later runs, opened anew after it was lost.
 #[derive(Default)]
-pub(crate) struct Gpu {
-    context: OnceLock<GpuContext>,
-    opening: Mutex<()>,
-}
+pub(crate) struct Gpu(Mutex<Option<GpuContext>>);
 
 impl Gpu {
-    fn get(&self, options: &GpuOptions) -> Result<&GpuContext> {
-        if let Some(gpu) = self.context.get() {
-            return Ok(gpu);
+    /// Many segments ask at once; one opens, the others wait for it.
+    fn get(&self, options: &GpuOptions) -> Result<GpuContext> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some(gpu) if gpu.timeline().check_alive().is_ok() => Ok(gpu.clone()),
+            _ => Ok(kept.insert(GpuContext::new(options)?).clone()),
         }
-        // Many segments ask at once; one opens.
-        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.context.get().is_none() {
-            let _ = self.context.set(GpuContext::new(options)?);
-        }
-        self.context.get().ok_or_else(|| Error::new(ErrorKind::NoAdapter, "there is no GPU"))
-    }
-
-    fn opened(&self) -> Option<&GpuContext> {
-        self.context.get()
     }
 }
 
@@ -113,7 +105,7 @@ impl Runtime {
 
     /// A runtime on a GPU that is open already.
     pub fn with_gpu(options: RuntimeOptions, gpu: GpuContext) -> Self {
-        Self { options, gpu: Arc::new(Gpu { context: gpu.into(), opening: Mutex::default() }) }
+        Self { options, gpu: Arc::new(Gpu(Mutex::new(Some(gpu)))) }
     }
 
     /// How the graph would run.
@@ -236,7 +228,8 @@ impl Runtime {
         let spawned = std::thread::Builder::new().name("supervisor".into()).spawn({
             let outcome = outcome.clone();
             move || {
-                outcome.set(supervisor.run());
+                let bug = || Some(Error::new(ErrorKind::Panicked, "the supervisor panicked").hint("this is a bug in streamlib"));
+                outcome.set(catch_unwind(AssertUnwindSafe(|| supervisor.run())).unwrap_or_else(|_| bug()));
                 if let Some(main_loop) = main_loop {
                     main_loop.wake();
                 }
@@ -308,7 +301,7 @@ impl Outcome {
 
     /// `None` when the run goes on after `timeout`.
     fn wait(&self, timeout: Option<Duration>) -> Option<Result<()>> {
-        let deadline = timeout.map(|timeout| Instant::now() + timeout);
+        let deadline = timeout.map(deadline_after);
         let mut ended = self.error.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(error) = &*ended {

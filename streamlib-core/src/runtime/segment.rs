@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::environment::SegmentEnvironment;
 use super::shared::{Event, Phase, Shared};
+use crate::plan::Mode;
 use crate::port::link::AnyLink;
 use crate::processor::{Context, Flow, NodePorts, Processor};
 use crate::{Error, ErrorKind, FrameEncoder, Result};
@@ -94,8 +95,33 @@ impl Segment {
         &self.environment.shared
     }
 
-    /// The thread's whole life.
+    /// The thread's whole life. Whatever happens in it, the supervisor hears of its end.
     pub(super) fn run(mut self) {
+        let shared = self.environment.shared.clone();
+        let name = self.nodes[0].ports.name.clone();
+        let finished = Event::Finished(self.number);
+        let panicked = |what: &str| {
+            let error = Error::new(ErrorKind::Panicked, format!("a message or a processor panicked {what}"));
+            shared.tell(Event::Failed(error.hint("this is a bug in its `drop`").in_node(name.clone())));
+        };
+        if catch_unwind(AssertUnwindSafe(|| self.live())).is_err() {
+            panicked("while it was dropped");
+            for node in &self.nodes {
+                let closed = catch_unwind(AssertUnwindSafe(|| node.inputs().for_each(|link| link.close())));
+                let ended = catch_unwind(AssertUnwindSafe(|| node.outputs().for_each(|link| link.end())));
+                if closed.is_err() || ended.is_err() {
+                    panicked("again while its links were ended");
+                }
+            }
+        }
+        // Processors, frames and the encoder go before the supervisor hears of the end.
+        if catch_unwind(AssertUnwindSafe(|| drop(self))).is_err() {
+            panicked("while it was dropped");
+        }
+        shared.tell(finished);
+    }
+
+    fn live(&mut self) {
         for index in 0..self.nodes.len() {
             if let Err(error) = self.call(index, |processor, cx| processor.setup(cx)) {
                 self.fail(index, error);
@@ -108,20 +134,33 @@ impl Segment {
         while !self.environment.is_discarding() {
             match self.turn() {
                 Turn::Again => {}
-                Turn::Sleep => self.environment.parker.park(),
+                Turn::Sleep => self.sleep(),
                 Turn::Over => break,
             }
         }
         self.wind_up();
-        let finished = Event::Finished(self.number);
-        let shared = self.environment.shared.clone();
-        let name = self.nodes[0].ports.name.clone();
-        // Processors, frames and the encoder go before the supervisor hears of the end, which it must in any case.
-        if catch_unwind(AssertUnwindSafe(|| drop(self))).is_err() {
-            let panicked = Error::new(ErrorKind::Panicked, "a processor of this thread panicked while it was dropped");
-            shared.tell(Event::Failed(panicked.hint("this is a bug in the processor").in_node(name)));
+    }
+
+    /// Sleeps until woken; calls `tick` where a node asks for it when nothing comes.
+    fn sleep(&mut self) {
+        let running = self.nodes.iter().filter(|node| node.state == NodeState::Running);
+        let Some(interval) = running.filter_map(|node| node.processor.tick_interval()).min() else {
+            return self.environment.parker.park();
+        };
+        let begin = Instant::now();
+        self.environment.parker.park_timeout(interval);
+        if begin.elapsed() < interval {
+            return;
         }
-        shared.tell(finished);
+        for index in 0..self.nodes.len() {
+            let node = &self.nodes[index];
+            if node.state == NodeState::Running
+                && node.processor.tick_interval().is_some()
+                && let Err(error) = self.call(index, |processor, cx| processor.tick(cx))
+            {
+                self.fail(index, error);
+            }
+        }
     }
 
     fn turn(&mut self) -> Turn {
@@ -139,6 +178,11 @@ impl Segment {
             if self.shared().is_paused() {
                 return Turn::Sleep;
             }
+            let is_offline = self.shared().mode == Mode::Offline;
+            if is_offline || self.environment.is_overfull() {
+                self.environment.wait_for_room();
+                now = Instant::now();
+            }
             now = self.process(0, now);
             true
         } else {
@@ -146,11 +190,17 @@ impl Segment {
                 let exhausted = head.inputs().all(|link| link.is_exhausted());
                 return if exhausted { Turn::Over } else { Turn::Sleep };
             }
+            let ended = head.inputs().all(|link| link.has_ended());
             // What waits in the queue meanwhile is the policy's business.
             self.environment.wait_for_room();
             let before = self.nodes[0].ports.taken;
             now = self.process(0, Instant::now());
-            self.nodes[0].ports.taken != before
+            let took = self.nodes[0].ports.taken != before;
+            if ended && !took {
+                // It waits for partners that will never come.
+                return Turn::Over;
+            }
+            took
         };
         self.run_followers(now);
         self.submit();
@@ -200,11 +250,13 @@ impl Segment {
         let end = Instant::now();
         match outcome {
             Ok(flow) => {
-                let took = end.saturating_duration_since(begin);
-                self.environment.shared.meters[self.nodes[index].ports.node].processed(took);
+                let took = end.saturating_duration_since(begin).saturating_sub(self.environment.take_waited());
                 let node = &mut self.nodes[index];
                 node.touched = true;
-                node.processed += 1;
+                if flow != Flow::Skip {
+                    self.environment.shared.meters[node.ports.node].processed(took);
+                    node.processed += 1;
+                }
                 if flow == Flow::End {
                     node.state = NodeState::Ended;
                 }
@@ -240,6 +292,8 @@ impl Segment {
                 if self.is_satisfied(index) {
                     self.finish(index);
                     self.shared().tell(Event::SinkSatisfied);
+                } else if index > 0 && self.nodes[index].state == NodeState::Ended {
+                    self.finish(index);
                 }
             }
         }
@@ -247,11 +301,14 @@ impl Segment {
 
     /// Moves what was sent into the queues, waiting for room where the policy says so.
     fn flush(&mut self) {
-        let environment = &self.environment;
-        for link in self.nodes.iter().flat_map(Node::outputs) {
-            while !link.flush() && !environment.is_discarding() {
-                environment.parker.park();
+        // A queue that is full does not hold back the others.
+        loop {
+            let links = self.nodes.iter().flat_map(Node::outputs);
+            let full = links.filter(|link| !link.flush()).count();
+            if full == 0 || self.environment.is_discarding() {
+                return;
             }
+            self.environment.parker.park();
         }
     }
 
@@ -266,6 +323,14 @@ impl Segment {
             }
         }
         let Some(gpu) = self.environment.shared.opened_gpu() else { return };
+        if node.ports.undelivered.is_empty() {
+            return;
+        }
+        // Before it is looked whether it is complete: completion must wake.
+        self.environment.watch_gpu();
+        if gpu.timeline().check_alive().is_err() {
+            node.ports.undelivered.clear();
+        }
         while let Some((submission, captured_at)) = node.ports.undelivered.front().copied() {
             if !gpu.timeline().is_complete(submission) {
                 break;
@@ -288,6 +353,7 @@ impl Segment {
                     break;
                 }
                 self.process(index, Instant::now());
+                self.submit();
             }
             self.submit();
             if self.nodes[index].state != NodeState::Over {

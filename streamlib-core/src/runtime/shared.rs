@@ -11,7 +11,7 @@ use super::clock::Clock;
 use super::statistics::NodeMeter;
 use super::{Gpu, RuntimeOptions};
 use crate::plan::Mode;
-use crate::{Error, GpuContext, Result};
+use crate::{Error, ErrorKind, GpuContext, Result};
 
 /// Where a run is. It only ever moves forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +83,9 @@ pub(crate) struct Shared {
     pub(crate) ended: OnceLock<Instant>,
     /// How many nodes have closed their inputs: when it changes, producers look whether they are still wanted.
     pub(crate) closures: AtomicU64,
-    gpu: Arc<Gpu>,
+    /// The device of this run, once it has asked for one; a device that is lost meanwhile stays this run's.
+    gpu: OnceLock<GpuContext>,
+    runtimes_gpu: Arc<Gpu>,
     wakers: Mutex<Vec<Unparker>>,
 }
 
@@ -101,7 +103,8 @@ impl Shared {
             started: OnceLock::new(),
             ended: OnceLock::new(),
             closures: AtomicU64::new(0),
-            gpu,
+            gpu: OnceLock::new(),
+            runtimes_gpu: gpu,
             wakers: Mutex::default(),
         }
     }
@@ -136,11 +139,14 @@ impl Shared {
     }
 
     pub(crate) fn gpu(&self) -> Result<&GpuContext> {
-        self.gpu.get(&self.options.gpu)
+        if self.gpu.get().is_none() {
+            let _ = self.gpu.set(self.runtimes_gpu.get(&self.options.gpu)?);
+        }
+        self.gpu.get().ok_or_else(|| Error::new(ErrorKind::NoAdapter, "there is no GPU"))
     }
 
     pub(crate) fn opened_gpu(&self) -> Option<&GpuContext> {
-        self.gpu.opened()
+        self.gpu.get()
     }
 
     pub(crate) fn wake_on_change(&self, waker: Unparker) {

@@ -9,6 +9,7 @@ use crossbeam::sync::Unparker;
 
 use super::shared::{Event, Phase, Shared};
 use crate::port::link::AnyLink;
+use crate::time::deadline_after;
 use crate::{Error, ErrorKind};
 
 /// How often limits and the watchdog are looked at.
@@ -43,10 +44,9 @@ impl Supervisor {
         let mut ready = 0;
         let mut satisfied = 0;
         let mut error: Option<Error> = None;
-        let mut alive = self.segments.len();
         let mut drain_until: Option<Instant> = None;
         let mut give_up_at: Option<Instant> = None;
-        while alive > 0 {
+        while self.segments.iter().any(|segment| segment.thread.is_some()) {
             match self.events.recv_timeout(TICK) {
                 Ok(Event::Ready) => ready += 1,
                 Ok(Event::Failed(failure)) => {
@@ -55,10 +55,7 @@ impl Supervisor {
                     self.stop(Phase::Draining, &mut drain_until);
                 }
                 Ok(Event::SinkSatisfied) => satisfied += 1,
-                Ok(Event::Finished(segment)) => {
-                    self.join(segment);
-                    alive -= 1;
-                }
+                Ok(Event::Finished(segment)) => self.join(segment),
                 Ok(Event::Stop(phase)) => self.stop(phase, &mut drain_until),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
@@ -74,14 +71,14 @@ impl Supervisor {
             if (has_all_frames || is_over_time) && drain_until.is_none() {
                 self.stop(Phase::Draining, &mut drain_until);
             }
-            alive -= self.give_up_the_stuck(&mut error, &mut drain_until);
+            self.give_up_the_stuck(&mut error, &mut drain_until);
             let now = Instant::now();
             if drain_until.is_some_and(|deadline| now >= deadline) && self.shared.phase() < Phase::Discarding {
                 tracing::warn!("draining took too long; what waits is discarded");
                 self.shared.advance_to(Phase::Discarding);
             }
             if self.shared.phase() == Phase::Discarding && now >= *give_up_at.get_or_insert(now + LAST_GRACE) {
-                alive -= self.give_up_all(&mut error);
+                self.give_up_all(&mut error);
             }
         }
         let _ = self.shared.ended.set(Instant::now());
@@ -89,7 +86,7 @@ impl Supervisor {
     }
 
     fn stop(&self, phase: Phase, drain_until: &mut Option<Instant>) {
-        drain_until.get_or_insert(Instant::now() + self.shared.options.drain_deadline);
+        drain_until.get_or_insert_with(|| deadline_after(self.shared.options.drain_deadline));
         // A run that has not started yet has nothing to drain, but its sinks are to finish all the same.
         let _ = self.shared.started.set(Instant::now());
         self.shared.advance_to(phase);
@@ -105,8 +102,7 @@ impl Supervisor {
     }
 
     /// Looks for calls that take longer than their processor allows itself.
-    fn give_up_the_stuck(&mut self, error: &mut Option<Error>, drain_until: &mut Option<Instant>) -> usize {
-        let mut given_up = 0;
+    fn give_up_the_stuck(&mut self, error: &mut Option<Error>, drain_until: &mut Option<Instant>) {
         for segment in 0..self.segments.len() {
             if self.segments[segment].thread.is_none() {
                 continue;
@@ -122,14 +118,11 @@ impl Supervisor {
             error.get_or_insert(stalled);
             self.abandon(segment);
             self.stop(Phase::Draining, drain_until);
-            given_up += 1;
         }
-        given_up
     }
 
     /// Everybody had their chance.
-    fn give_up_all(&mut self, error: &mut Option<Error>) -> usize {
-        let mut given_up = 0;
+    fn give_up_all(&mut self, error: &mut Option<Error>) {
         for segment in 0..self.segments.len() {
             if self.segments[segment].thread.is_none() {
                 continue;
@@ -141,9 +134,7 @@ impl Supervisor {
                 .in_node(name);
             error.get_or_insert(stuck);
             self.abandon(segment);
-            given_up += 1;
         }
-        given_up
     }
 
     /// Leaves a thread behind, so that the others can come to their end.
