@@ -426,7 +426,8 @@ segment 'ball-to-i420' (it converts for a consumer on its own thread)
             error(&graph).to_string().starts_with("node 'record': input 'in' is not connected; connect an output to 'record.in'")
         );
         let mut graph = main_job();
-        graph.nodes[0].inputs.push(graph.nodes[1].inputs[0].clone());
+        let input = graph.nodes[1].inputs[0].clone();
+        graph.nodes[0].inputs.push(input);
         graph.links.push(link(1, 0));
         let message = error(&graph).to_string();
         assert!(message.contains("cycle") && message.contains("camera") && message.contains("ball"), "{message}");

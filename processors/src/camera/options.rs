@@ -198,6 +198,8 @@ mod tests {
                 rate: Some(FrameRate::new(25, 1).unwrap()),
                 pixel_format: Some(PixelFormat::Nv12),
                 timeout: Duration::from_millis(1500),
+                matrix: Some(Matrix::Bt709),
+                range: Some(Range::Full),
             },
         ] {
             assert_eq!(parse(&serde_json::to_string(&options).unwrap()).unwrap(), options);
