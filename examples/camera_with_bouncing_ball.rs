@@ -123,9 +123,10 @@ fn write_statistics(statistics: &Statistics, path: Option<&str>) -> Result<()> {
     })
 }
 
-/// Warnings, unless RUST_LOG says otherwise.
+/// Warnings, unless RUST_LOG says otherwise; not those about drivers and screen settings that are not needed.
 fn filter() -> tracing_subscriber::EnvFilter {
-    tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "warn,wgpu_hal=error".into())
+    tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| "warn,wgpu_hal=error,wgpu_hal::gles=off,winit=error".into())
 }
 
 fn say(text: &str) {

@@ -98,6 +98,9 @@ pub struct PlanChange {
     pub keep: Vec<String>,
 }
 
+/// A segment's nodes and its links, by name.
+type Outline<'a> = (Vec<(&'a str, &'a Role)>, Vec<(&'a str, Transport)>);
+
 /// Links before transports are known.
 struct Wire {
     from: PortRef,
@@ -164,7 +167,7 @@ impl Plan {
     }
 
     /// Everything that makes a segment what it is, by names, so that two plans can be compared.
-    fn outline(&self, segment: &SegmentPlan) -> (Vec<(&str, &Role)>, Vec<(&str, Transport)>) {
+    fn outline(&self, segment: &SegmentPlan) -> Outline<'_> {
         let nodes = segment.nodes.iter().map(|index| (&*self.nodes[*index].name, &self.nodes[*index].role)).collect();
         let touches = |link: &&PlannedLink| segment.nodes.contains(&link.from.node) || segment.nodes.contains(&link.to.node);
         let mut links: Vec<_> = self.links.iter().filter(touches).map(|link| (&*link.name, link.transport)).collect();

@@ -71,9 +71,11 @@ pub struct ParameterDescriptor {
     pub doc: String,
 }
 
+type Factory = fn(&Value) -> Result<Box<dyn Processor>>;
+
 struct Entry {
     descriptor: Descriptor,
-    make: Box<dyn Fn(&Value) -> Result<Box<dyn Processor>> + Send + Sync>,
+    make: Factory,
 }
 
 /// Names and factories: a value, filled explicitly.
@@ -98,8 +100,8 @@ impl Registry {
                 .hint("rename one of them"));
         }
         let descriptor = describe::<P, M>()?;
-        let make = |parameters: &Value| Ok(make::<P>(parameters)?.into_processor());
-        self.entries.insert(P::NAME, Entry { descriptor, make: Box::new(make) });
+        let make: Factory = |parameters| Ok(make::<P>(parameters)?.into_processor());
+        self.entries.insert(P::NAME, Entry { descriptor, make });
         Ok(())
     }
 
@@ -199,7 +201,7 @@ fn parameter_descriptors<P: Described>() -> Vec<ParameterDescriptor> {
 /// `number`, `integer or null`, `'bt601' or 'bt709'`.
 fn kind(property: &Value) -> String {
     let name = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToString::to_string);
-    let quoted = |value: &Value| format!("'{}'", name(value));
+    let quoted = |value: &Value| if value.is_null() { "null".into() } else { format!("'{}'", name(value)) };
     let join = |names: Vec<String>| names.join(" or ");
     if let Some(values) = property.get("enum").and_then(Value::as_array) {
         return join(values.iter().map(quoted).collect());

@@ -1,5 +1,6 @@
 //! In the steady state the engine allocates nothing for a message: ten nodes, on one thread and over queues between threads.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 #![allow(unsafe_code, reason = "a counting global allocator cannot be written without")]
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -1,10 +1,13 @@
 //! Frames, pools, uploads, read-backs and conversions on whatever adapter this machine has.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use streamlib_core::{
-    Color, ErrorKind, FrameEncoder, GpuContext, GpuOptions, Matrix, PixelFormat, Range, Size, VideoFormat, VideoFrame,
+    Color, ErrorKind, FrameEncoder, FrameShader, GpuContext, GpuOptions, Matrix, PixelFormat, Range, Size, VideoFormat,
+    VideoFrame,
 };
 
 static GPU: LazyLock<GpuContext> = LazyLock::new(|| GpuContext::new(&GpuOptions::default()).unwrap());
@@ -308,7 +311,8 @@ fn a_shader_that_is_used_wrongly_says_how() {
         @compute @workgroup_size(16, 16) fn main(@builtin(global_invocation_id) id: vec3u) {
             textureStore(dst, id.xy, gain * textureLoad(src, id.xy, 0));
         }";
-    let shader = GPU.shader("gain", wgsl).unwrap();
+    let shader = FrameShader::new("gain", wgsl);
+    shader.prepare(&GPU).unwrap();
     let mut encoder = GPU.encoder();
     let format = format(PixelFormat::Rgba8, 4, 4);
     let frame = upload(&GPU, &mut encoder, format, &noise(64, 1));
@@ -322,7 +326,7 @@ fn a_shader_that_is_used_wrongly_says_how() {
     shader.draw(&mut encoder, Some(&frame), &mut out, &[1.0f32; 4]).unwrap();
     encoder.submit().unwrap();
 
-    let error = GPU.shader("broken", "fn main() { let x = y; }").err().unwrap();
+    let error = FrameShader::new("broken", "fn main() { let x = y; }").prepare(&GPU).unwrap_err();
     assert!(error.to_string().contains("'broken'") && error.to_string().contains("1:"), "{error}");
 }
 

@@ -1,5 +1,7 @@
 //! The runtime on processors without pictures: it needs no GPU.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -256,6 +258,30 @@ fn an_error_in_setup_lets_nothing_flow() {
     let error = Runtime::new(options()).run(graph).unwrap_err();
     assert_eq!((error.kind(), error.node()), (ErrorKind::PermissionDenied, Some("unready")));
     assert!(sink.seen().is_empty());
+}
+
+#[test]
+fn a_processor_that_panics_while_it_is_dropped_ends_the_run() {
+    struct Brittle;
+    impl Sink<Number> for Brittle {
+        fn consume(&mut self, _: Number, _: &mut Context<'_>) -> Result<()> {
+            Ok(())
+        }
+    }
+    impl Drop for Brittle {
+        fn drop(&mut self) {
+            panic!("it breaks");
+        }
+    }
+    let mut graph = Graph::new();
+    graph.add("numbers", Numbers::up_to(3)).unwrap();
+    graph.add("brittle", Brittle).unwrap();
+    graph.connect("numbers", "brittle").unwrap();
+    let running = Runtime::new(options()).start(graph).unwrap();
+    assert!(running.wait_for(Duration::from_secs(20)), "the run goes on for ever");
+    let (statistics, outcome) = running.wait();
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Panicked);
+    assert_adds_up(&statistics);
 }
 
 /// Blocks for ever in `produce` after some numbers, as a driver may.

@@ -2,6 +2,8 @@
 //!
 //! `STREAMLIB_STRESS_ROUNDS` sets how many (default 150); a failure names the seed, `STREAMLIB_STRESS_SEED` runs just that.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -21,6 +21,11 @@
 pub use streamlib_core::*;
 pub use streamlib_processors::{bouncing_ball, camera, display, null, record, test_pattern};
 
+/// Its Rust is compiled by the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 /// What most programs need.
 pub mod prelude {
     pub use streamlib_core::{

@@ -16,7 +16,7 @@ const WGSL: &str = include_str!("ball.wgsl");
 pub struct BouncingBall {
     parameters: BouncingBallParameters,
     physics: Physics,
-    shader: Option<FrameShader>,
+    shader: FrameShader,
 }
 
 /// What can be set of a [`BouncingBall`].
@@ -61,7 +61,11 @@ impl BouncingBall {
     pub fn new(parameters: BouncingBallParameters) -> Result<Self> {
         check_parameters::<Self>(&parameters)?;
         let BouncingBallParameters { radius, gravity, damping, speed, .. } = parameters;
-        Ok(Self { physics: Physics::new(gravity, damping, radius, speed), parameters, shader: None })
+        Ok(Self {
+            physics: Physics::new(gravity, damping, radius, speed),
+            parameters,
+            shader: FrameShader::new(Self::NAME, WGSL),
+        })
     }
 
     /// Where the centre is on a frame, in pixels from its top left corner. Advances the ball to the frame's time.
@@ -96,8 +100,7 @@ impl Described for BouncingBall {
 
 impl Filter for BouncingBall {
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        self.shader = Some(cx.gpu()?.shader("bouncing-ball", WGSL)?);
-        Ok(())
+        self.shader.prepare(cx.gpu()?)
     }
 
     fn process(&mut self, frame: VideoFrame, cx: &mut Context<'_>) -> Result<VideoFrame> {
@@ -110,9 +113,7 @@ impl Filter for BouncingBall {
             colour: [red, green, blue, 1.0],
         };
         let mut out = frame.like()?;
-        if let Some(shader) = &self.shader {
-            shader.draw(cx.encoder()?, Some(&frame), &mut out, &uniform)?;
-        }
+        self.shader.draw(cx.encoder()?, Some(&frame), &mut out, &uniform)?;
         Ok(out)
     }
 }

@@ -2,6 +2,7 @@
 
 mod presenter;
 mod window_system;
+mod window_thread;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +14,7 @@ use streamlib_core::{
 };
 
 use presenter::Presenter;
-use window_system::{OnMainThread, OpenWindow};
+pub use window_thread::{WindowThread, serve_windows_on};
 
 /// Whether there is a screen to open a window on, as far as the environment says. Opening one may fail all the same.
 pub fn has_screen() -> bool {
@@ -25,6 +26,7 @@ pub fn has_screen() -> bool {
 ///
 /// Scaling averages linear light. Latency ends when the picture was handed to the window system. Counters: `presented`,
 /// `hidden` (the window could not show a picture).
+#[derive(Default)]
 pub struct Display {
     parameters: DisplayParameters,
     opened: Option<Opened>,
@@ -49,13 +51,13 @@ impl Default for DisplayParameters {
     }
 }
 
+/// Dropped in this order: a texture that was never shown goes back to its surface, and wgpu panics if that is gone.
 struct Opened {
-    window: Arc<OpenWindow>,
+    /// What was drawn and is to be shown once it was submitted.
+    drawn: Option<(wgpu::SurfaceTexture, Instant)>,
     presenter: Presenter,
     presented: Counter,
     hidden: Counter,
-    /// What was drawn and is to be shown once it was submitted.
-    drawn: Option<(wgpu::SurfaceTexture, Instant)>,
 }
 
 impl Display {
@@ -72,18 +74,12 @@ impl Display {
 
     /// Opens the window: in set-up if its size is known, else when the first frame comes.
     fn open(&mut self, size: Size, cx: &Context<'_>) -> Result<()> {
-        let window = window_system::open(&self.parameters.title, size, cx.stop_handle())?;
-        let Some(raw) = window.window() else { return Ok(()) };
-        let presenter = Presenter::new(cx.gpu()?, raw, self.parameters.vsync)?;
+        let gpu = cx.gpu()?;
+        let (window, surface) = window_system::open(&self.parameters.title, size, gpu, cx.stop_handle())?;
+        let presenter = Presenter::new(gpu, window, surface, self.parameters.vsync)?;
         let (presented, hidden) = (cx.counter("presented"), cx.counter("hidden"));
-        self.opened = Some(Opened { window, presenter, presented, hidden, drawn: None });
+        self.opened = Some(Opened { drawn: None, presenter, presented, hidden });
         Ok(())
-    }
-}
-
-impl Default for Display {
-    fn default() -> Self {
-        Self { parameters: DisplayParameters::default(), opened: None }
     }
 }
 
@@ -107,7 +103,7 @@ impl Sink for Display {
     }
 
     fn main_loop(&self) -> Option<Arc<dyn MainLoop>> {
-        window_system::NEEDS_MAIN_THREAD.then(|| Arc::new(OnMainThread) as _)
+        window_thread::main_loop()
     }
 
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
@@ -122,7 +118,7 @@ impl Sink for Display {
             self.open(frame.size(), cx)?;
         }
         let Some(opened) = &mut self.opened else { return Ok(()) };
-        match opened.presenter.acquire(opened.window.size())? {
+        match opened.presenter.acquire()? {
             Some(target) => {
                 let encoder = cx.encoder()?;
                 encoder.reads(&frame);
@@ -143,11 +139,5 @@ impl Sink for Display {
             cx.delivered(captured_at);
         }
         Ok(())
-    }
-}
-
-impl Drop for Opened {
-    fn drop(&mut self) {
-        self.window.close();
     }
 }

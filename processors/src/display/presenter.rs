@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use streamlib_core::{Error, ErrorKind, GpuContext, Result, VideoFrame};
-use winit::window::Window;
+
+use super::window_system::OpenWindow;
 
 const WGSL: &str = include_str!("display.wgsl");
 
 pub(super) struct Presenter {
     gpu: GpuContext,
-    window: Arc<Window>,
+    window: Arc<OpenWindow>,
     surface: wgpu::Surface<'static>,
     configuration: wgpu::SurfaceConfiguration,
     pipeline: wgpu::RenderPipeline,
@@ -37,19 +38,18 @@ fn letterbox(picture: (u32, u32), window: (u32, u32)) -> Viewport {
 }
 
 impl Presenter {
-    pub(super) fn new(gpu: &GpuContext, window: Arc<Window>, vsync: bool) -> Result<Self> {
-        let surface = create_surface(gpu, &window)?;
+    pub(super) fn new(gpu: &GpuContext, window: Arc<OpenWindow>, surface: wgpu::Surface<'static>, vsync: bool) -> Result<Self> {
         let capabilities = surface.get_capabilities(gpu.adapter());
         let format = pick_format(&capabilities.formats).ok_or_else(|| {
             let name = &gpu.adapter_choice().chosen.name;
             Error::new(ErrorKind::Unsupported, format!("adapter '{name}' cannot draw to this screen"))
                 .hint("choose the adapter that the screen is connected to")
         })?;
-        let size = window.inner_size();
+        let (width, height) = window.size();
         let configuration = wgpu::SurfaceConfiguration {
             present_mode: pick_present_mode(&capabilities.present_modes, vsync),
             desired_maximum_frame_latency: 2,
-            ..surface.get_default_config(gpu.adapter(), size.width.max(1), size.height.max(1)).ok_or_else(|| {
+            ..surface.get_default_config(gpu.adapter(), width.max(1), height.max(1)).ok_or_else(|| {
                 Error::new(ErrorKind::Unsupported, "the adapter cannot draw to this screen").hint("choose another adapter")
             })?
         };
@@ -61,15 +61,16 @@ impl Presenter {
     }
 
     fn configure(&self) -> Result<()> {
-        self.gpu.catch("cannot configure the window's surface", || {
-            self.surface.configure(self.gpu.wgpu_device(), &self.configuration);
-        })
+        self.gpu.configure_surface(&self.surface, &self.configuration)
     }
 
     /// The next texture of the window, as large as the window is now; `None` if this picture cannot be shown (the window is
-    /// hidden, or its surface had to be made anew).
-    pub(super) fn acquire(&mut self, size: (u32, u32)) -> Result<Option<wgpu::SurfaceTexture>> {
-        let (width, height) = (size.0.max(1), size.1.max(1));
+    /// hidden, has no area or is gone, or its surface had to be made anew).
+    pub(super) fn acquire(&mut self) -> Result<Option<wgpu::SurfaceTexture>> {
+        let (width, height) = self.window.size();
+        if self.window.is_gone() || width == 0 || height == 0 {
+            return Ok(None);
+        }
         if (width, height) != (self.configuration.width, self.configuration.height) {
             (self.configuration.width, self.configuration.height) = (width, height);
             self.configure()?;
@@ -82,7 +83,7 @@ impl Presenter {
                 wgpu::CurrentSurfaceTexture::Timeout | wgpu::CurrentSurfaceTexture::Occluded => return Ok(None),
                 wgpu::CurrentSurfaceTexture::Outdated => self.configure()?,
                 wgpu::CurrentSurfaceTexture::Lost | wgpu::CurrentSurfaceTexture::Validation => {
-                    self.surface = create_surface(&self.gpu, &self.window)?;
+                    self.surface = self.window.create_surface(&self.gpu)?;
                     self.configure()?;
                 }
             }
@@ -128,16 +129,8 @@ impl Presenter {
     /// Shows what was drawn, after it was submitted.
     pub(super) fn present(&self, texture: wgpu::SurfaceTexture) {
         self.window.pre_present_notify();
-        self.gpu.wgpu_queue().present(texture);
+        self.gpu.present(texture);
     }
-}
-
-fn create_surface(gpu: &GpuContext, window: &Arc<Window>) -> Result<wgpu::Surface<'static>> {
-    gpu.instance().create_surface(window.clone()).map_err(|error| {
-        Error::new(ErrorKind::Unsupported, "the GPU cannot draw to this window")
-            .hint("choose an adapter that can, or record to a file instead")
-            .caused_by(error)
-    })
 }
 
 /// An sRGB format where there is one: then the hardware encodes.

@@ -1,52 +1,76 @@
-//! The one event loop of the process: made when first needed, used by every window of every run.
-//!
-//! winit allows no second loop in a process. Off macOS it gets a thread of its own, for good; on macOS it must be on the main
-//! thread, which [`Runtime::run`](streamlib_core::Runtime::run) lends it.
+//! The windows, and how displays on their own threads reach the event loop that serves them.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crossbeam::channel::{Sender, bounded};
-use streamlib_core::{Error, ErrorKind, MainLoop, Result, Size, StopHandle};
+use streamlib_core::{Error, ErrorKind, GpuContext, Result, Size, StopHandle};
 use winit::application::ApplicationHandler;
 use winit::dpi::PhysicalSize;
 use winit::event::{ElementState, WindowEvent};
-use winit::event_loop::{ActiveEventLoop, ControlFlow, EventLoop, EventLoopProxy};
+use winit::event_loop::{ActiveEventLoop, ControlFlow};
 use winit::keyboard::{Key, NamedKey};
 use winit::window::{Window, WindowId};
 
-/// How long to wait for the window system's answers.
-const PATIENCE: Duration = Duration::from_secs(10);
+use super::window_thread;
 
-/// What the loop is asked to do.
-enum Command {
+/// How long to wait for the window system's answers.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A window and the surface to draw on it.
+type WindowAndSurface = (Arc<OpenWindow>, wgpu::Surface<'static>);
+
+/// What the loop is asked to do. Surfaces are made there because macOS gives a window's handle to the main thread only.
+pub(super) enum Command {
     Open {
         title: String,
         size: Size,
+        gpu: GpuContext,
         stop: StopHandle,
-        answer: Sender<Result<Arc<OpenWindow>>>,
+        answer: Sender<Result<WindowAndSurface>>,
     },
-    Close(WindowId),
+    CreateSurface {
+        window: Arc<Window>,
+        gpu: GpuContext,
+        answer: Sender<Result<wgpu::Surface<'static>>>,
+    },
+    /// The window of this id was dropped.
+    Forget(WindowId),
     /// Look whether the run that lent the main thread is over.
     Look,
 }
 
-/// A window and what became of it. Closes when dropped.
+/// A window and what became of it. It closes when this and its surfaces are dropped.
 pub(super) struct OpenWindow {
-    window: Option<Arc<Window>>,
+    window: Arc<Window>,
     /// Width in the upper half, height in the lower.
     size: AtomicU64,
+    gone: AtomicBool,
+    /// Dropped after the window, so that the loop, which this wakes, passes its closing on to the screen.
+    _farewell: Farewell,
+}
+
+struct Farewell(WindowId);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        if let Some(proxy) = window_thread::connected() {
+            let _ = proxy.send_event(Command::Forget(self.0));
+        }
+    }
 }
 
 impl OpenWindow {
-    pub(super) fn window(&self) -> Option<Arc<Window>> {
-        self.window.clone()
+    fn new(window: Arc<Window>) -> Self {
+        let (size, farewell) = (window.inner_size(), Farewell(window.id()));
+        let opened = Self { window, size: AtomicU64::new(0), gone: AtomicBool::new(false), _farewell: farewell };
+        opened.set_size(size);
+        opened
     }
 
-    /// Its size in pixels, now.
+    /// Its size in pixels, now; a side is 0 while it is minimised on some systems.
     pub(super) fn size(&self) -> (u32, u32) {
         let packed = self.size.load(Ordering::Relaxed);
         ((packed >> 32) as u32, packed as u32)
@@ -56,110 +80,68 @@ impl OpenWindow {
         self.size.store(u64::from(size.width) << 32 | u64::from(size.height), Ordering::Relaxed);
     }
 
-    /// Asks the loop to close it.
-    pub(super) fn close(&self) {
-        if let (Some(window), Some(proxy)) = (&self.window, connected()) {
-            let _ = proxy.send_event(Command::Close(window.id()));
-        }
+    /// Whether somebody else destroyed it.
+    pub(super) fn is_gone(&self) -> bool {
+        self.gone.load(Ordering::Relaxed)
     }
-}
 
-/// The way to the loop, once there is one; or why there is none.
-static PROXY: Mutex<Option<Result<EventLoopProxy<Command>>>> = Mutex::new(None);
-static CONNECTED: Condvar = Condvar::new();
+    pub(super) fn pre_present_notify(&self) {
+        self.window.pre_present_notify();
+    }
 
-fn connected() -> Option<EventLoopProxy<Command>> {
-    PROXY.lock().unwrap_or_else(PoisonError::into_inner).clone()?.ok()
-}
-
-fn announce(proxy: Result<EventLoopProxy<Command>>) {
-    *PROXY.lock().unwrap_or_else(PoisonError::into_inner) = Some(proxy);
-    CONNECTED.notify_all();
+    /// Another surface, for when the first one was lost.
+    pub(super) fn create_surface(&self, gpu: &GpuContext) -> Result<wgpu::Surface<'static>> {
+        let (window, gpu) = (self.window.clone(), gpu.clone());
+        ask(|answer| Command::CreateSurface { window, gpu, answer })
+    }
 }
 
 /// Opens a window. Its close button and the escape key stop the run.
-pub(super) fn open(title: &str, size: Size, stop: StopHandle) -> Result<Arc<OpenWindow>> {
-    if !NEEDS_MAIN_THREAD {
-        start_thread()?;
-    }
-    let proxy = proxy()?;
+pub(super) fn open(title: &str, size: Size, gpu: &GpuContext, stop: StopHandle) -> Result<WindowAndSurface> {
+    ask(|answer| Command::Open { title: title.into(), size, gpu: gpu.clone(), stop, answer })
+}
+
+fn ask<T>(command: impl FnOnce(Sender<Result<T>>) -> Command) -> Result<T> {
+    let proxy = window_thread::connect()?;
     let (answer, answered) = bounded(1);
-    let gone = || Error::new(ErrorKind::Stalled, "the window system does not answer").hint("is the screen still there?");
-    proxy.send_event(Command::Open { title: title.into(), size, stop, answer }).map_err(|_| gone())?;
-    answered.recv_timeout(PATIENCE).map_err(|_| gone())?
+    let silent = || {
+        Error::new(ErrorKind::Stalled, "the window system does not answer")
+            .hint("is the screen still there, and was the graph run on the main thread?")
+    };
+    proxy.send_event(command(answer)).map_err(|_| silent())?;
+    answered.recv_timeout(PATIENCE).map_err(|_| silent())?
 }
 
-/// The way to the loop; waits until its thread has it running.
-fn proxy() -> Result<EventLoopProxy<Command>> {
-    let state = PROXY.lock().unwrap_or_else(PoisonError::into_inner);
-    let (state, _) =
-        CONNECTED.wait_timeout_while(state, PATIENCE, |proxy| proxy.is_none()).unwrap_or_else(PoisonError::into_inner);
-    state.clone().unwrap_or_else(|| Err(Error::new(ErrorKind::Stalled, "the window system did not start")))
-}
-
-/// Whether the window system insists on the main thread.
-pub(super) const NEEDS_MAIN_THREAD: bool = cfg!(target_os = "macos");
-
-#[cfg(not(target_os = "macos"))]
-fn start_thread() -> Result<()> {
-    static STARTED: Mutex<bool> = Mutex::new(false);
-    let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
-    if *started {
-        return Ok(());
-    }
-    let thread = std::thread::Builder::new().name("window".into()).spawn(|| match create_loop() {
-        Ok(event_loop) => {
-            announce(Ok(event_loop.create_proxy()));
-            if let Err(error) = event_loop.run_app(&mut Windows::default()) {
-                tracing::error!(%error, "the window system failed");
-            }
-        }
-        Err(error) => announce(Err(error)),
-    });
-    thread.map_err(|error| Error::new(ErrorKind::Io, "cannot start the windows' thread").caused_by(error))?;
-    *started = true;
-    Ok(())
-}
-
-#[cfg(target_os = "macos")]
-fn start_thread() -> Result<()> {
-    Ok(())
-}
-
-fn create_loop() -> Result<EventLoop<Command>> {
-    let mut builder = EventLoop::<Command>::with_user_event();
-    allow_any_thread(&mut builder);
-    builder.build().map_err(|error| {
-        Error::new(ErrorKind::Unsupported, "there is no screen to open a window on")
-            .hint("set DISPLAY or WAYLAND_DISPLAY, or record to a file instead")
+fn create_surface(gpu: &GpuContext, window: Arc<Window>) -> Result<wgpu::Surface<'static>> {
+    gpu.instance().create_surface(window).map_err(|error| {
+        Error::new(ErrorKind::Unsupported, "the GPU cannot draw to this window")
+            .hint("choose an adapter that can, or record to a file instead")
             .caused_by(error)
     })
 }
 
-#[cfg(target_os = "linux")]
-fn allow_any_thread(builder: &mut winit::event_loop::EventLoopBuilder<Command>) {
-    winit::platform::x11::EventLoopBuilderExtX11::with_any_thread(builder, true);
-    winit::platform::wayland::EventLoopBuilderExtWayland::with_any_thread(builder, true);
-}
-
-#[cfg(target_os = "windows")]
-fn allow_any_thread(builder: &mut winit::event_loop::EventLoopBuilder<Command>) {
-    winit::platform::windows::EventLoopBuilderExtWindows::with_any_thread(builder, true);
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "windows")))]
-fn allow_any_thread(_: &mut winit::event_loop::EventLoopBuilder<Command>) {}
-
-/// The windows that are open.
+/// The windows that are open, and what happens to them.
 #[derive(Default)]
-struct Windows<'a> {
-    open: HashMap<WindowId, (Arc<OpenWindow>, StopHandle)>,
+pub(super) struct Windows<'a> {
+    open: HashMap<WindowId, (Weak<OpenWindow>, StopHandle)>,
     /// Whether the run that lent this thread is over; the loop leaves then.
     is_over: Option<&'a dyn Fn() -> bool>,
 }
 
-impl Windows<'_> {
-    fn open(&mut self, event_loop: &ActiveEventLoop, title: String, size: Size, stop: StopHandle) -> Result<Arc<OpenWindow>> {
+impl<'a> Windows<'a> {
+    /// For a loop that leaves when `is_over`.
+    pub(super) fn until(is_over: &'a dyn Fn() -> bool) -> Self {
+        Self { open: HashMap::new(), is_over: Some(is_over) }
+    }
+
+    fn open(
+        &mut self,
+        event_loop: &ActiveEventLoop,
+        title: String,
+        size: Size,
+        gpu: &GpuContext,
+        stop: StopHandle,
+    ) -> Result<WindowAndSurface> {
         let size = PhysicalSize::new(size.width(), size.height());
         let attributes = Window::default_attributes().with_title(title).with_inner_size(size);
         let window = event_loop.create_window(attributes).map_err(|error| {
@@ -167,12 +149,12 @@ impl Windows<'_> {
                 .hint("is a screen connected?")
                 .caused_by(error)
         })?;
+        let window = Arc::new(window);
+        let surface = create_surface(gpu, window.clone())?;
         let id = window.id();
-        let opened = OpenWindow { size: AtomicU64::new(0), window: Some(Arc::new(window)) };
-        opened.set_size(opened.window.as_ref().map_or(size, |window| window.inner_size()));
-        let opened = Arc::new(opened);
-        self.open.insert(id, (opened.clone(), stop));
-        Ok(opened)
+        let opened = Arc::new(OpenWindow::new(window));
+        self.open.insert(id, (Arc::downgrade(&opened), stop));
+        Ok((opened, surface))
     }
 }
 
@@ -181,33 +163,32 @@ impl ApplicationHandler<Command> for Windows<'_> {
         event_loop.set_control_flow(ControlFlow::Wait);
     }
 
+    /// Answers to nobody (it took too long) are dropped, and the window with them.
     fn user_event(&mut self, event_loop: &ActiveEventLoop, command: Command) {
         match command {
-            Command::Open { title, size, stop, answer } => {
-                let opened = self.open(event_loop, title, size, stop);
-                // Nobody listens any more if the answer took too long; the window is closed then.
-                if let Err(unheard) = answer.send(opened)
-                    && let Ok(window) = unheard.into_inner()
-                    && let Some(window) = &window.window
-                {
-                    self.open.remove(&window.id());
-                }
+            Command::Open { title, size, gpu, stop, answer } => {
+                let _ = answer.send(self.open(event_loop, title, size, &gpu, stop));
             }
-            Command::Close(id) => {
+            Command::CreateSurface { window, gpu, answer } => {
+                let _ = answer.send(create_surface(&gpu, window));
+            }
+            Command::Forget(id) => {
                 self.open.remove(&id);
             }
             Command::Look => {}
-        }
-        if self.is_over.is_some_and(|is_over| is_over()) {
-            event_loop.exit();
         }
     }
 
     fn window_event(&mut self, _: &ActiveEventLoop, id: WindowId, event: WindowEvent) {
         let Some((window, stop)) = self.open.get(&id) else { return };
+        let Some(window) = window.upgrade() else { return };
         match event {
             WindowEvent::Resized(size) => window.set_size(size),
             WindowEvent::CloseRequested => stop.stop(),
+            WindowEvent::Destroyed => {
+                window.gone.store(true, Ordering::Relaxed);
+                stop.stop();
+            }
             WindowEvent::KeyboardInput { event, .. }
                 if event.state == ElementState::Pressed && event.logical_key == Key::Named(NamedKey::Escape) =>
             {
@@ -216,39 +197,11 @@ impl ApplicationHandler<Command> for Windows<'_> {
             _ => {}
         }
     }
-}
 
-/// Runs the loop on the thread that the runtime lends: the main one.
-pub(super) struct OnMainThread;
-
-impl MainLoop for OnMainThread {
-    fn run(&self, is_over: &dyn Fn() -> bool) {
-        use winit::platform::run_on_demand::EventLoopExtRunOnDemand;
-        thread_local! {
-            /// Kept for later runs: winit allows no second one.
-            static LOOP: RefCell<Option<EventLoop<Command>>> = const { RefCell::new(None) };
-        }
-        LOOP.with_borrow_mut(|kept| {
-            if kept.is_none() {
-                match create_loop() {
-                    Ok(event_loop) => {
-                        announce(Ok(event_loop.create_proxy()));
-                        *kept = Some(event_loop);
-                    }
-                    Err(error) => return announce(Err(error)),
-                }
-            }
-            let Some(event_loop) = kept else { return };
-            let mut windows = Windows { open: HashMap::new(), is_over: Some(is_over) };
-            if let Err(error) = event_loop.run_app_on_demand(&mut windows) {
-                tracing::error!(%error, "the window system failed");
-            }
-        });
-    }
-
-    fn wake(&self) {
-        if let Some(proxy) = connected() {
-            let _ = proxy.send_event(Command::Look);
+    /// Looks here, before every sleep, because a run can be over before the loop takes its first command.
+    fn about_to_wait(&mut self, event_loop: &ActiveEventLoop) {
+        if self.is_over.is_some_and(|is_over| is_over()) {
+            event_loop.exit();
         }
     }
 }

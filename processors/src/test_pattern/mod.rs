@@ -24,7 +24,9 @@ const SWEEP_SECONDS: f64 = 4.0;
 pub struct TestPattern {
     parameters: TestPatternParameters,
     next: u64,
-    drawing: Option<Drawing>,
+    shader: FrameShader,
+    skipped: Counter,
+    gpu_behind: Counter,
 }
 
 /// What can be set of a [`TestPattern`].
@@ -45,12 +47,6 @@ impl Default for TestPatternParameters {
     }
 }
 
-struct Drawing {
-    shader: FrameShader,
-    skipped: Counter,
-    gpu_behind: Counter,
-}
-
 /// The shader's uniform.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
@@ -67,11 +63,12 @@ impl TestPattern {
     /// A pattern of this size and rate.
     pub fn new(parameters: TestPatternParameters) -> Result<Self> {
         check_parameters::<Self>(&parameters)?;
-        Ok(Self { parameters, next: 0, drawing: None })
+        let shader = FrameShader::new(Self::NAME, WGSL);
+        Ok(Self { parameters, next: 0, shader, skipped: Counter::default(), gpu_behind: Counter::default() })
     }
 
     /// Waits until the next picture is due and returns its number; `None` if the run is ending.
-    fn next_number(&mut self, cx: &Context<'_>, skipped: &Counter) -> Option<u64> {
+    fn next_number(&mut self, cx: &Context<'_>) -> Option<u64> {
         let rate = self.parameters.rate;
         if !cx.is_offline() {
             // Pictures whose successor is due already are missed.
@@ -79,7 +76,7 @@ impl TestPattern {
             while rate.timestamp_of(due + 1) <= cx.now() {
                 due += 1;
             }
-            skipped.add(due - self.next);
+            self.skipped.add(due - self.next);
             self.next = due;
             if !cx.wait_until(rate.timestamp_of(due)) {
                 return None;
@@ -105,7 +102,7 @@ impl TestPattern {
 
 impl Default for TestPattern {
     fn default() -> Self {
-        Self { parameters: TestPatternParameters::default(), next: 0, drawing: None }
+        Self::new(TestPatternParameters::default()).unwrap_or_else(|_| unreachable!("the defaults are valid"))
     }
 }
 
@@ -121,32 +118,22 @@ impl Described for TestPattern {
 
 impl Source for TestPattern {
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        let shader = cx.gpu()?.shader("test-pattern", WGSL)?;
-        self.drawing = Some(Drawing { shader, skipped: cx.counter("skipped"), gpu_behind: cx.counter("gpu_behind") });
+        self.skipped = cx.counter("skipped");
+        self.gpu_behind = cx.counter("gpu_behind");
         self.next = 0;
-        Ok(())
+        self.shader.prepare(cx.gpu()?)
     }
 
     fn produce(&mut self, cx: &mut Context<'_>) -> Result<Next<VideoFrame>> {
-        let Some(drawing) = self.drawing.take() else { return Ok(Next::End) };
-        let produced = self.draw(cx, &drawing);
-        self.drawing = Some(drawing);
-        produced
-    }
-}
-
-impl TestPattern {
-    fn draw(&mut self, cx: &mut Context<'_>, drawing: &Drawing) -> Result<Next<VideoFrame>> {
-        let Some(sequence) = self.next_number(cx, &drawing.skipped) else { return Ok(Next::Skip) };
+        let Some(sequence) = self.next_number(cx) else { return Ok(Next::Skip) };
         if !cx.admit() {
-            drawing.gpu_behind.add(1);
+            self.gpu_behind.add(1);
             return Ok(Next::Skip);
         }
         let time = self.parameters.rate.timestamp_of(sequence);
         let frame = cx.frame(VideoFormat::rgba8(self.parameters.size))?;
         let mut frame = frame.with_time(time).with_sequence(sequence);
-        let uniform = self.uniform(sequence, time);
-        drawing.shader.draw(cx.encoder()?, None, &mut frame, &uniform)?;
+        self.shader.draw(cx.encoder()?, None, &mut frame, &self.uniform(sequence, time))?;
         Ok(Next::Item(frame))
     }
 }

@@ -3,8 +3,13 @@
 use super::{FrameEncoder, FrameShader, GpuContext};
 use crate::{Color, Error, ErrorKind, PixelFormat, Range, Result, VideoFrame};
 
-const TO_RGBA: &str = include_str!("to_rgba.wgsl");
-const TO_I420: &str = include_str!("to_i420.wgsl");
+pub(super) fn to_rgba() -> FrameShader {
+    FrameShader::new("convert to rgba8", include_str!("to_rgba.wgsl"))
+}
+
+pub(super) fn to_i420() -> FrameShader {
+    FrameShader::new("convert to i420", include_str!("to_i420.wgsl"))
+}
 
 /// Which pairs [`GpuContext::convert`] can do.
 pub(crate) fn convertible(from: PixelFormat, to: PixelFormat) -> bool {
@@ -82,29 +87,13 @@ pub(super) fn convert(gpu: &GpuContext, encoder: &mut FrameEncoder, source: &Vid
         _padding: 0,
     };
     if to == PixelFormat::Rgba8 {
-        let shader = compiled(gpu, &gpu.0.to_rgba, "convert to rgba8", TO_RGBA)?;
-        shader.draw(encoder, Some(source), &mut converted, &parameters)?;
+        gpu.0.to_rgba.draw(encoder, Some(source), &mut converted, &parameters)?;
     } else {
         parameters.rows = if format.pixel.is_yuv() { UNCHANGED } else { rgb_to_yuv(format.color) };
-        let shader = compiled(gpu, &gpu.0.to_i420, "convert to i420", TO_I420)?;
         let (width, height) = format.size.even();
-        shader.draw_over(encoder, Some(source), &mut converted, &parameters, (width / 2, height / 2))?;
+        gpu.0.to_i420.draw_over(encoder, Some(source), &mut converted, &parameters, (width / 2, height / 2))?;
     }
     Ok(converted)
-}
-
-/// Compiles on first use. Two threads that ask at once may both compile; the first result is kept.
-fn compiled<'a>(
-    gpu: &GpuContext,
-    cell: &'a std::sync::OnceLock<FrameShader>,
-    label: &str,
-    wgsl: &str,
-) -> Result<&'a FrameShader> {
-    if cell.get().is_none() {
-        let shader = gpu.shader(label, wgsl)?;
-        let _ = cell.set(shader);
-    }
-    cell.get().ok_or_else(|| Error::new(ErrorKind::Gpu, format!("shader '{label}' is missing")))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ mod staging;
 mod timeline;
 mod uniform;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use adapter::{AdapterChoice, AdapterOptions};
@@ -69,8 +69,8 @@ struct Inner {
     read_back_ring: Arc<staging::BufferRing>,
     uniform_blocks: uniform::UniformBlocks,
     layouts: layouts::Layouts,
-    to_rgba: OnceLock<FrameShader>,
-    to_i420: OnceLock<FrameShader>,
+    to_rgba: FrameShader,
+    to_i420: FrameShader,
     device: Arc<device::Device>,
 }
 
@@ -93,8 +93,8 @@ impl GpuContext {
             read_back_ring: Arc::default(),
             uniform_blocks: uniform::UniformBlocks::new(&device),
             layouts: layouts::Layouts::new(&device),
-            to_rgba: OnceLock::new(),
-            to_i420: OnceLock::new(),
+            to_rgba: convert::to_rgba(),
+            to_i420: convert::to_i420(),
             device,
         })))
     }
@@ -119,7 +119,8 @@ impl GpuContext {
         &self.0.device.raw
     }
 
-    /// wgpu's queue, for presenting.
+    /// wgpu's queue. What is submitted there behind streamlib's back is not counted, and can make
+    /// [`configure_surface`](Self::configure_surface) fail. [`present`](Self::present) shows windows.
     pub fn wgpu_queue(&self) -> &wgpu::Queue {
         &self.0.device.queue
     }
@@ -127,6 +128,21 @@ impl GpuContext {
     /// Runs `create`, turning the errors that wgpu raises in it into a value whose message begins with `what`.
     pub fn catch<T>(&self, what: &str, create: impl FnOnce() -> T) -> Result<T> {
         self.0.device.catch(what, create)
+    }
+
+    /// Configures a window's surface. Waits until the GPU is idle, and lets no thread submit meanwhile: wgpu refuses to configure
+    /// when somebody does.
+    pub fn configure_surface(&self, surface: &wgpu::Surface<'_>, configuration: &wgpu::SurfaceConfiguration) -> Result<()> {
+        let device = &self.0.device;
+        let configure =
+            || device.catch("cannot configure the window's surface", || surface.configure(&device.raw, configuration));
+        device.submitter.hold(configure)
+    }
+
+    /// Shows a window's texture. wgpu may submit commands of its own for that, so this, too, excludes submissions of others.
+    pub fn present(&self, texture: wgpu::SurfaceTexture) {
+        let device = &self.0.device;
+        device.submitter.hold(|| device.queue.present(texture));
     }
 
     /// A pooled frame with undefined contents. `taker` is named in [`leases`](Self::leases).
@@ -149,11 +165,6 @@ impl GpuContext {
     /// A new encoder with nothing recorded.
     pub fn encoder(&self) -> FrameEncoder {
         FrameEncoder::new(self.clone())
-    }
-
-    /// Compiles a shader that draws whole frames. Mistakes are named with line, column and text.
-    pub fn shader(&self, label: &str, wgsl: &str) -> Result<FrameShader> {
-        FrameShader::new(self, label, wgsl)
     }
 
     /// Records the conversion of `source` to another pixel format and returns the converted frame: same time, same sequence

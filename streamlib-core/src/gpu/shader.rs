@@ -1,6 +1,6 @@
 //! The plain way to run a compute shader over a frame: from nothing or one frame to another.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::GpuContext;
 use super::encoder::FrameEncoder;
@@ -20,15 +20,15 @@ use crate::{Error, ErrorKind, PixelFormat, Result, VideoFrame};
 /// One invocation is started for each texel of `dst` (the number of workgroups is rounded up, so check the bounds).
 ///
 /// ```
-/// # use streamlib_core::{GpuContext, GpuOptions, Size, VideoFormat};
+/// # use streamlib_core::{FrameShader, GpuContext, GpuOptions, Size, VideoFormat};
 /// let gpu = GpuContext::new(&GpuOptions::default())?;
-/// let red = gpu.shader("red", "
+/// let red = FrameShader::new("red", "
 ///     @group(1) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;
 ///     @group(2) @binding(0) var<uniform> level: f32;
 ///     @compute @workgroup_size(16, 16)
 ///     fn main(@builtin(global_invocation_id) id: vec3u) {
 ///         if all(id.xy < textureDimensions(dst)) { textureStore(dst, id.xy, vec4f(level, 0.0, 0.0, 1.0)); }
-///     }")?;
+///     }");
 /// let mut frame = gpu.frame(VideoFormat::rgba8(Size::new(5, 3)?), "doc")?;
 /// let mut encoder = gpu.encoder();
 /// red.draw(&mut encoder, None, &mut frame, &1.0f32)?;
@@ -37,11 +37,15 @@ use crate::{Error, ErrorKind, PixelFormat, Result, VideoFrame};
 /// assert_eq!(pixels.wait()?.to_vec(), [255, 0, 0, 255].repeat(15));
 /// # Ok::<(), streamlib_core::Error>(())
 /// ```
-#[derive(Clone)]
-pub struct FrameShader(Arc<Inner>);
+pub struct FrameShader {
+    label: &'static str,
+    wgsl: &'static str,
+    /// For the device that it was last used on.
+    compiled: Mutex<Option<Arc<Compiled>>>,
+}
 
-struct Inner {
-    label: String,
+struct Compiled {
+    device_generation: u32,
     pipeline: wgpu::ComputePipeline,
     interface: Interface,
 }
@@ -56,7 +60,27 @@ struct Interface {
 }
 
 impl FrameShader {
-    pub(super) fn new(gpu: &GpuContext, label: &str, wgsl: &str) -> Result<Self> {
+    /// A shader that is compiled when it is first used, or by [`prepare`](Self::prepare). `label` names it in errors.
+    pub const fn new(label: &'static str, wgsl: &'static str) -> Self {
+        Self { label, wgsl, compiled: Mutex::new(None) }
+    }
+
+    /// Compiles it now, as is best done in `setup`: mistakes are named with line, column and text before a frame flows.
+    pub fn prepare(&self, gpu: &GpuContext) -> Result<()> {
+        self.compiled(gpu).map(drop)
+    }
+
+    /// The pipeline for this device; compiles it if there is none yet. Who comes second waits for the first.
+    fn compiled(&self, gpu: &GpuContext) -> Result<Arc<Compiled>> {
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*compiled {
+            Some(ready) if ready.device_generation == gpu.timeline().generation() => Ok(ready.clone()),
+            _ => Ok(compiled.insert(Arc::new(self.compile(gpu)?)).clone()),
+        }
+    }
+
+    fn compile(&self, gpu: &GpuContext) -> Result<Compiled> {
+        let (label, wgsl) = (self.label, self.wgsl);
         let interface = read_interface(wgsl).map_err(|message| {
             Error::new(ErrorKind::InvalidArgument, format!("shader '{label}': {message}")).hint("correct the WGSL")
         })?;
@@ -92,7 +116,7 @@ impl FrameShader {
                 cache: None,
             })
         })?;
-        Ok(Self(Arc::new(Inner { label: label.into(), pipeline, interface })))
+        Ok(Compiled { device_generation: gpu.timeline().generation(), pipeline, interface })
     }
 
     /// Records the drawing of `destination`. `parameters` must have the size of the WGSL's uniform; pass `&()` if it has none.
@@ -117,21 +141,23 @@ impl FrameShader {
         invocations: (u32, u32),
     ) -> Result<()> {
         let bytes = bytemuck::bytes_of(parameters);
-        self.check(source, destination, bytes)?;
+        let gpu = encoder.gpu().clone();
+        let compiled = self.compiled(&gpu)?;
+        let interface = &compiled.interface;
+        self.check(interface, source, destination, bytes)?;
         encoder.writes(destination)?;
         if let Some(source) = source {
             encoder.reads(source);
         }
-        let gpu = encoder.gpu().clone();
-        let uniforms = match self.0.interface.uniform_bytes {
+        let uniforms = match interface.uniform_bytes {
             Some(_) => Some(encoder.uniforms(bytes)?),
             None => None,
         };
-        let [x, y, _] = self.0.interface.workgroup;
+        let [x, y, _] = interface.workgroup;
         let mut pass = encoder
             .commands()
-            .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(&self.0.label), timestamp_writes: None });
-        pass.set_pipeline(&self.0.pipeline);
+            .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some(self.label), timestamp_writes: None });
+        pass.set_pipeline(&compiled.pipeline);
         if let Some(source) = source {
             pass.set_bind_group(0, gpu.layouts().sampled_group(&gpu.device().raw, source.lease().slot()), &[]);
         }
@@ -143,8 +169,14 @@ impl FrameShader {
         Ok(())
     }
 
-    fn check(&self, source: Option<&VideoFrame>, destination: &VideoFrame, parameters: &[u8]) -> Result<()> {
-        let Inner { label, interface, .. } = &*self.0;
+    fn check(
+        &self,
+        interface: &Interface,
+        source: Option<&VideoFrame>,
+        destination: &VideoFrame,
+        parameters: &[u8],
+    ) -> Result<()> {
+        let label = self.label;
         let wrong = |message: String| Err(Error::new(ErrorKind::InvalidArgument, format!("shader '{label}' {message}")));
         if source.is_some() != interface.reads_source {
             return wrong(match interface.reads_source {

@@ -84,6 +84,11 @@ impl Timeline {
         Self { generation, completed: AtomicU64::new(0), state: Mutex::new(state), progressed: Condvar::new() }
     }
 
+    /// Which device it belongs to, counted from 1 in the process.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -202,6 +207,12 @@ impl Submitter {
             let _ = to_poll.send((*last, index));
         }
         *last
+    }
+
+    /// Runs `work` while nobody submits.
+    pub(super) fn hold<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        work()
     }
 }
 

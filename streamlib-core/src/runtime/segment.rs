@@ -119,8 +119,12 @@ impl Segment {
         self.wind_up();
         let finished = Event::Finished(self.number);
         let shared = self.environment.shared.clone();
-        // Processors, frames and the encoder go before the supervisor hears of the end.
-        drop(self);
+        let name = self.nodes[0].ports.name.clone();
+        // Processors, frames and the encoder go before the supervisor hears of the end, which it must in any case.
+        if catch_unwind(AssertUnwindSafe(|| drop(self))).is_err() {
+            let panicked = Error::new(ErrorKind::Panicked, "a processor of this thread panicked while it was dropped");
+            shared.tell(Event::Failed(panicked.hint("this is a bug in the processor").in_node(name)));
+        }
         shared.tell(finished);
     }
 
