@@ -161,9 +161,14 @@ fn thirty_pictures_come_in_order_and_in_time() {
             }
 
             let pictures: Vec<Seen> = (0..30).map(|_| picture(camera.as_mut()).unwrap()).collect();
+            let nominal = format.rate.interval();
+            // A busy machine misses pictures now and then: what counts is that none is missed unseen.
+            let mut steps = 0;
             for pair in pictures.windows(2) {
                 assert!(pair[0].captured < pair[1].captured, "time went back");
-                assert_eq!(pair[0].sequence.map(|sequence| sequence + 1), pair[1].sequence);
+                assert!(pair[0].sequence.is_none() || pair[0].sequence < pair[1].sequence, "the numbers went back");
+                let interval = pair[1].captured.duration_since(pair[0].captured);
+                steps += interval.div_duration_f64(nominal).round().max(1.0) as u32;
             }
             for picture in &pictures {
                 assert!(picture.bytes.len() >= format.bytes());
@@ -173,7 +178,10 @@ fn thirty_pictures_come_in_order_and_in_time() {
             }
             assert_eq!(pictures[0].sequence.is_some(), backend == Backend::V4l);
             let (first, last) = (&pictures[0], &pictures[29]);
-            let mean = last.captured.duration_since(first.captured) / 29;
+            let mean = last.captured.duration_since(first.captured) / steps;
+            if let (Some(first), Some(last)) = (first.sequence, last.sequence) {
+                assert_eq!(last - first, 29 + camera.counts().missed);
+            }
             println!(
                 "  mean interval {mean:?}, age {:?} to {:?}, {} bytes, {:?}",
                 pictures.iter().map(|picture| picture.age).min().unwrap(),
@@ -181,7 +189,6 @@ fn thirty_pictures_come_in_order_and_in_time() {
                 last.bytes.len(),
                 camera.counts()
             );
-            let nominal = format.rate.interval();
             assert!(mean > nominal.mul_f64(0.8), "faster than it says: {mean:?}");
             assert!(!test.is_vivid || mean < nominal.mul_f64(1.25), "slower than it says: {mean:?}");
             assert_eq!(camera.counts().delivered, 30);
@@ -395,7 +402,9 @@ fn sequence_numbers_go_on_where_the_driver_starts_over() {
         .collect();
     let wrapped = picture(camera.as_mut()).unwrap().sequence.unwrap();
     println!("{:?} .. {:?}, then {wrapped}", numbers.first(), numbers.last());
-    assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]));
+    assert!(numbers.is_sorted_by(|before, after| before < after));
+    let counts = camera.counts();
+    assert_eq!(wrapped - numbers[0], counts.delivered - 1 + counts.missed);
     assert!(wrapped > u64::from(u32::MAX));
 }
 
