@@ -155,7 +155,7 @@ fn round(seed: u64) {
         assert!(begun.elapsed() < Duration::from_secs(60), "seed {seed} hangs: {:?}", statistics.links);
         match random.below(4) {
             0 => running.stop(Stop::Drain),
-            1 if seed % 2 == 0 => {
+            1 if seed.is_multiple_of(2) => {
                 discards = true;
                 running.stop(Stop::Discard);
             }

@@ -204,6 +204,9 @@ impl Segment {
         };
         self.run_followers(now);
         self.submit();
+        if self.nodes[0].state != NodeState::Running {
+            return Turn::Over;
+        }
         // A head that took nothing waits for another of its inputs.
         match progressed || self.nodes[0].arrived() != arrived {
             true => Turn::Again,

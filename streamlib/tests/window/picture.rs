@@ -103,7 +103,8 @@ impl Picture {
     pub(crate) fn ball_error(&self, size: Size, rate: FrameRate, first: u64) -> f64 {
         let (block, ball) = (self.block(size).unwrap(), self.ball(size).unwrap());
         let mut physics = BouncingBall::default();
-        physics.centre(size, rate.timestamp_of(first));
+        let since_first = rate.timestamp_of(block.sequence).saturating_since(rate.timestamp_of(first));
+        physics.centre(size, block.time - since_first);
         let expected = physics.centre(size, block.time);
         (expected.0 - ball.centre.0).hypot(expected.1 - ball.centre.1)
     }
