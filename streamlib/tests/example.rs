@@ -101,6 +101,34 @@ fn signals_drain_the_graph_and_finish_the_file() {
     }
 }
 
+/// As a shell starts a program in the background.
+#[test]
+fn sigterm_finishes_the_file_of_a_program_that_ignores_ctrl_c() {
+    let scratch = Scratch::new();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' INT; exec \"$@\"", "sh"]).arg(support::example().get_program());
+    let sink = scratch.sink("background.mp4");
+    command.args(["--source", "test-pattern", "--sink", &sink, "--size", "320x240"]);
+    let mut child = command.spawn().unwrap();
+    eventually("the recording plays", || scratch.path("background.mp4").exists());
+    signal(&child, "TERM");
+    assert!(child.wait().unwrap().success());
+    assert_eq!(complaints(&scratch.path("background.mp4")), "");
+}
+
+/// Many large frames are under way, so that draining takes far longer than the second signal.
+#[test]
+fn a_second_signal_ends_the_program_at_once() {
+    let scratch = Scratch::new();
+    let sink = scratch.sink("large.mp4");
+    let mut child = start_example(&["--source", "test-pattern", "--offline", "--sink", &sink, "--size", "3840x2160"]);
+    eventually("it records", || scratch.path(".large.mp4.part").exists() || scratch.path("large.mp4").exists());
+    signal(&child, "INT");
+    std::thread::park_timeout(std::time::Duration::from_millis(20));
+    signal(&child, "INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
 #[test]
 fn nothing_else_is_left_beside_the_recording() {
     let scratch = Scratch::new();

@@ -47,7 +47,8 @@ pub struct RuntimeOptions {
     pub gpu: GpuOptions,
     /// A clock that is advanced by hand, for tests. Default: none, the monotonic clock.
     pub clock: Option<ManualClock>,
-    /// Whether Ctrl-C and SIGTERM end a run: the first drains it, a second one ends the program at once. Default: `true`.
+    /// Whether Ctrl-C and SIGTERM end a run: the first drains it, a second one ends the program at once. Default: `true`, which
+    /// replaces handlers of the program's own for good.
     pub stop_on_signals: bool,
 }
 

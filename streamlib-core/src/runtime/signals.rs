@@ -12,10 +12,11 @@ static RUNS: Mutex<Vec<Weak<Shared>>> = Mutex::new(Vec::new());
 static SIGNALS: AtomicU32 = AtomicU32::new(0);
 static INSTALL: Once = Once::new();
 
-/// Lets signals stop this run. Does nothing if the program has a handler of its own.
+/// Lets signals stop this run. Replaces what the program does on them: a shell that starts it in the background has it ignore
+/// Ctrl-C, which must not take SIGTERM away as well.
 pub(super) fn stop_on_signals(run: Weak<Shared>) {
     INSTALL.call_once(|| {
-        if let Err(error) = ctrlc::try_set_handler(on_signal) {
+        if let Err(error) = ctrlc::set_handler(on_signal) {
             tracing::warn!(%error, "signals will not stop the graph");
         }
     });
