@@ -49,6 +49,10 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt().with_env_filter(filter()).with_writer(stderr).init();
 
+    if let Some(path) = arguments.stats.as_deref().filter(|path| *path != "-") {
+        // Better known now than after the run.
+        std::fs::write(path, "").map_err(|error| unwritable(path, &error))?;
+    }
     let mut graph = Graph::new();
     let source = add_source(&mut graph, &arguments)?;
     let ball = graph.add_unnamed(BouncingBall::default())?;
@@ -74,7 +78,9 @@ fn main() -> Result<()> {
         last = Some(statistics);
     });
     if let Some(statistics) = last {
-        let _ = writeln!(stderr(), "\r{} frames in {:.1} s.", frames(&statistics), statistics.seconds);
+        let dropped: u64 = statistics.links.values().map(|link| link.counts.dropped.overflow).sum();
+        let lost = if dropped == 0 { String::new() } else { format!("; {dropped} dropped, because a sink could not keep up") };
+        let _ = writeln!(stderr(), "\r{} frames in {:.1} s{lost}.", frames(&statistics), statistics.seconds);
         let written = write_statistics(&statistics, arguments.stats.as_deref());
         return outcome.and(written);
     }
@@ -97,14 +103,21 @@ fn add_source(graph: &mut Graph, arguments: &Arguments) -> Result<String> {
         }
         (name @ ("auto" | "test-pattern"), "") => {
             if name == "auto" {
-                let why = if arguments.offline { "Offline no camera is used" } else { "There is no camera" };
-                say(&format!("{why}: a test pattern takes its place."));
+                let there = !streamlib::camera::list(arguments.backend)?.is_empty();
+                say(if there {
+                    "Offline the camera is not used: a test pattern takes its place."
+                } else {
+                    "There is no camera: a test pattern takes its place."
+                });
             }
             let default = TestPatternParameters::default();
             let (size, rate) = (arguments.size.unwrap_or(default.size), arguments.fps.unwrap_or(default.rate));
             graph.add_unnamed(TestPattern::new(TestPatternParameters { size, rate })?)
         }
-        _ => Err(wrong(&format!("there is no source '{}'", arguments.source), "use auto, camera, camera:NAME or test-pattern")),
+        _ => Err(wrong(
+            &format!("there is no source '{}'", arguments.source),
+            "use auto, camera, camera:NAME_OR_INDEX or test-pattern",
+        )),
     }
 }
 
@@ -114,9 +127,10 @@ fn add_sink(graph: &mut Graph, sink: &str) -> Result<String> {
         ("auto", "") if has_screen() => graph.add_unnamed(Display::titled("Bouncing ball")),
         ("auto", "") => {
             say("There is no screen: recording to bouncing_ball.mp4.");
-            graph.add_unnamed(Record::to("bouncing_ball.mp4")?)
+            graph.add_unnamed(Record::to("bouncing_ball.mp4"))
         }
-        ("record", path) if !path.is_empty() => graph.add_unnamed(Record::to(path)?),
+        ("record", "") => Err(wrong("a recording needs a path", "write --sink record:ball.mp4")),
+        ("record", path) => graph.add_unnamed(Record::to(path)),
         ("null", "") => graph.add_unnamed(Null::default()),
         _ => Err(wrong(&format!("there is no sink '{sink}'"), "use auto, window, record:PATH.mp4 or null")),
     }
@@ -126,9 +140,11 @@ fn write_statistics(statistics: &Statistics, path: Option<&str>) -> Result<()> {
     let Some(path) = path else { return Ok(()) };
     let json = serde_json::to_string_pretty(statistics).map_err(|error| wrong(&error.to_string(), "report this"))?;
     let written = if path == "-" { writeln!(stdout(), "{json}") } else { std::fs::write(path, json + "\n") };
-    written.map_err(|error| {
-        Error::new(ErrorKind::Io, format!("cannot write '{path}': {error}")).hint("pass another path to --stats")
-    })
+    written.map_err(|error| unwritable(path, &error))
+}
+
+fn unwritable(path: &str, error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("cannot write '{path}': {error}")).hint("pass another path to --stats")
 }
 
 /// Warnings, unless RUST_LOG says otherwise; not those about drivers and screen settings that are not needed.

@@ -36,7 +36,7 @@ fn main() -> Result<()> {
     let path = std::env::args().nth(1).unwrap_or_else(|| "inverted.mp4".into());
     let mut graph = Graph::new();
     let invert = Invert { shader: FrameShader::new("invert", WGSL) };
-    graph.chain((TestPattern::default(), invert, Record::to(path)?))?;
+    graph.chain((TestPattern::default(), invert, Record::to(path)))?;
     let options = RuntimeOptions { mode: Mode::Offline, frames: Some(300), ..Default::default() };
     Runtime::new(options).run(graph)?;
     Ok(())

@@ -203,3 +203,20 @@ fn one_file_is_not_recorded_twice_at_once() {
     assert!(!output.status.success());
     assert!(stderr(&output).contains("shared.mp4"), "{}", stderr(&output));
 }
+
+#[test]
+fn the_example_of_a_processor_of_ones_own_inverts() {
+    let scratch = Scratch::new();
+    let path = scratch.path("inverted.mp4");
+    let invert = std::path::Path::new(support::example().get_program()).with_file_name("invert");
+    assert!(std::process::Command::new(invert).arg(&path).status().unwrap().success());
+    let size = Size::new(1280, 720).unwrap();
+    let pictures = decode(&path, size);
+    assert_eq!(pictures.len(), 300);
+    // 75% grey, yellow and blue of the bars.
+    for (bar, inverted) in [(0, [64, 64, 64]), (1, [64, 64, 255]), (6, [255, 255, 64])] {
+        let at = (100 * 1280 + 1280 * (2 * bar + 1) / 14) * 3;
+        let pixel = &pictures[150][at..at + 3];
+        assert!(pixel.iter().zip(inverted).all(|(actual, expected)| actual.abs_diff(expected) <= 6), "bar {bar}: {pixel:?}");
+    }
+}

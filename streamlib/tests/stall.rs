@@ -17,7 +17,7 @@ fn what_came_before_a_stall_is_in_the_file_while_the_run_goes_on() {
     let clock = ManualClock::default();
     let mut graph = Graph::new();
     let pattern = TestPattern::new(TestPatternParameters { size, ..Default::default() }).unwrap();
-    graph.chain((pattern, Record::to(&path).unwrap())).unwrap();
+    graph.chain((pattern, Record::to(&path))).unwrap();
     let options = RuntimeOptions { clock: Some(clock.clone()), stop_on_signals: false, ..Default::default() };
     let running = Runtime::new(options).start(graph).unwrap();
     let recorded = || running.statistics().nodes["record"].counters.get("frames").copied().unwrap_or(0);

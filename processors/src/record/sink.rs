@@ -93,14 +93,18 @@ impl Record {
             (None, Some(bitrate)) => RateControl::Bitrate(bitrate),
             (None, None) => RateControl::default(),
         };
-        let keyframe_interval = Duration::try_from_secs_f64(parameters.keyframe_interval).unwrap_or_default();
-        let options = EncoderOptions { rate, keyframe_interval };
-        Ok(Self { parameters, options, pending: VecDeque::new(), recording: None, counters: Counters::default() })
+        Ok(Self::with_rate(parameters, rate))
     }
 
-    /// A recording to this file, otherwise as by default.
-    pub fn to(path: impl Into<PathBuf>) -> Result<Self> {
-        Self::new(RecordParameters { path: path.into(), ..Default::default() })
+    /// A recording to this file, otherwise as by default. Whether it can be written is known when the graph starts.
+    pub fn to(path: impl Into<PathBuf>) -> Self {
+        Self::with_rate(RecordParameters { path: path.into(), ..Default::default() }, RateControl::default())
+    }
+
+    fn with_rate(parameters: RecordParameters, rate: RateControl) -> Self {
+        let keyframe_interval = Duration::try_from_secs_f64(parameters.keyframe_interval).unwrap_or_default();
+        let options = EncoderOptions { rate, keyframe_interval };
+        Self { parameters, options, pending: VecDeque::new(), recording: None, counters: Counters::default() }
     }
 
     /// The recording that fits `format`: begun with the first frame, the same for all.

@@ -11,6 +11,10 @@ use crate::port::{In, Message, Out, Ports};
 /// What can be a node: a [`Processor`], [`Source`], [`Filter`], [`Sink`] or a closure from message to message.
 ///
 /// `Marker` only tells these apart; it is always inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no processor",
+    note = "implement `Source`, `Filter`, `Sink` or `Processor` for it; if it is a `Result`, add `?`"
+)]
 pub trait IntoProcessor<Marker>: Sized {
     /// The processor.
     fn into_processor(self) -> Box<dyn Processor>;

@@ -159,7 +159,7 @@ fn cannot_create(path: &Path, error: io::Error) -> Error {
         _ => ".".to_owned(),
     };
     let hint = match error.kind() {
-        Io::NotFound => format!("the directory '{directory}' does not exist: create it first"),
+        Io::NotFound if !Path::new(&directory).is_dir() => format!("the directory '{directory}' does not exist: create it first"),
         Io::NotADirectory => format!("'{directory}' is no directory"),
         Io::PermissionDenied | Io::ReadOnlyFilesystem => format!("the directory '{directory}' is not writable: record elsewhere"),
         _ => "record elsewhere".to_owned(),
