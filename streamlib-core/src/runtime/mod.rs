@@ -156,9 +156,9 @@ impl Runtime {
 
     fn start_with(&self, graph: Graph, main_loop: Option<Arc<dyn MainLoop>>) -> Result<Running> {
         let plan = self.plan(&graph)?;
-        // Starting is the change from nothing; the segments it names are all that there are.
+        // Starting is the change from nothing: it names the segments that get a thread.
         let change = plan.change_from(&Plan::default());
-        tracing::debug!(segments = change.start.len(), "starting");
+        let starts: std::collections::HashSet<_> = change.start.iter().collect();
         let links: Vec<_> = plan.links.iter().map(|link| link.message.make_link(link.transport)).collect();
         let (events, receiver) = bounded(4 * plan.nodes.len() + 64);
         let segments = plan.segments.len();
@@ -205,7 +205,9 @@ impl Runtime {
             plan.links.iter().zip(&links).filter(|(planned, _)| mine(planned)).map(|(_, link)| link.clone()).collect::<Vec<_>>()
         };
         let mut watched = Vec::with_capacity(segments);
-        for (number, runner) in runners.into_iter().enumerate() {
+        for (number, runner) in
+            runners.into_iter().enumerate().filter(|(number, _)| starts.contains(&plan.segments[*number].name))
+        {
             let name = plan.segments[number].name.clone();
             let (waker, outgoing, incoming) = (runner.waker(), crossing(number, true), crossing(number, false));
             let thread = std::thread::Builder::new().name(name.clone()).spawn(move || runner.run());
