@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use streamlib_core::{Context, Counter, Described, InputOptions, PixelFormat, Result, Sink, VideoFrame};
+use streamlib_core::{Context, Counter, Described, InputOptions, PixelFormat, Result, Sink, Tunable, VideoFrame};
 
 /// Takes frames of every format, counts them and lets them go. Latency ends when the GPU has finished a frame.
 ///
@@ -25,12 +25,23 @@ impl Described for Null {
     fn from_parameters(_: NullParameters) -> Result<Self> {
         Ok(Self::default())
     }
+
+    fn parameters(&self) -> &NullParameters {
+        &NullParameters {}
+    }
+
+    fn set_parameters(&mut self, _: NullParameters, _: &mut Context<'_>) -> Result<()> {
+        Ok(())
+    }
 }
 
 impl Sink for Null {
     fn input(&self) -> InputOptions {
-        const ALL: &[PixelFormat] = &[PixelFormat::Rgba8, PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::I420];
-        InputOptions { formats: Some(ALL), ..Default::default() }
+        InputOptions { formats: Some(PixelFormat::ALL), ..Default::default() }
+    }
+
+    fn tunable(&mut self) -> Option<&mut dyn Tunable> {
+        Some(self)
     }
 
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {

@@ -250,7 +250,7 @@ fn colour_bars_have_their_colours() {
         test.set("test_pattern", pattern);
         let options = CaptureOptions { pixel_format: Some(pixel), ..test.options(backend) };
         let mut camera = camera::open(&options).unwrap();
-        assert_eq!(camera.format().color, Color { matrix: Matrix::Bt601, range: Range::Limited });
+        assert_eq!(camera.format().color, Color::new(Matrix::Bt601, Range::Limited));
         let picture = picture(camera.as_mut()).unwrap();
         for (bar, (name, three_quarters, full)) in BARS.into_iter().enumerate() {
             let (x, y) = (640 * (2 * bar + 1) / 16, 240);

@@ -14,7 +14,7 @@ use streamlib_processors::record::{
     Encoder, EncoderOptions, I420Picture, Mp4Writer, OpenH264Encoder, Plane, RateControl, Recording, VideoTrack,
 };
 
-const HD: Color = Color { matrix: Matrix::Bt709, range: Range::Limited };
+const HD: Color = Color::new(Matrix::Bt709, Range::Limited);
 
 struct Recorder {
     encoder: OpenH264Encoder,
@@ -238,9 +238,9 @@ fn clap(file: &[u8]) -> Option<[u32; 8]> {
 #[test]
 fn colours_come_back_and_are_described() {
     for (color, name, range) in [
-        (Color { matrix: Matrix::Bt601, range: Range::Limited }, "smpte170m", "tv"),
+        (Color::new(Matrix::Bt601, Range::Limited), "smpte170m", "tv"),
         (HD, "bt709", "tv"),
-        (Color { matrix: Matrix::Bt709, range: Range::Full }, "bt709", "pc"),
+        (Color::new(Matrix::Bt709, Range::Full), "bt709", "pc"),
     ] {
         let (_directory, path) = folder();
         let colours = [
@@ -478,8 +478,7 @@ fn a_recording_begins_with_a_keyframe_and_keeps_its_parameters() {
     let (_directory, path) = folder();
     let size = Size::new(64, 64).unwrap();
     let mut recorder = Recorder::new(&path, "64x64", HD, &EncoderOptions::default());
-    let mut other =
-        OpenH264Encoder::new(size, Color { matrix: Matrix::Bt601, range: Range::Limited }, &EncoderOptions::default()).unwrap();
+    let mut other = OpenH264Encoder::new(size, Color::new(Matrix::Bt601, Range::Limited), &EncoderOptions::default()).unwrap();
     let picture = moving(size, 0);
     let picture = I420Picture::stacked_tight(size, &picture);
     recorder.encoder.encode(&picture, at(0)).unwrap();

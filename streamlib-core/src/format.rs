@@ -16,42 +16,76 @@ pub enum PixelFormat {
     Rgba8,
     /// 4:2:2 packed `Y0 Cb Y1 Cr`: texture `[height, ceil(width / 2)]` of `rgba8unorm`, two pixels a texel.
     Yuyv,
+    /// 4:2:2 packed `Cb Y0 Cr Y1`: texture as of [`Yuyv`](Self::Yuyv).
+    Uyvy,
     /// 4:2:0, luma then interleaved `Cb Cr`: texture `[even height * 3 / 2, even width]` of `r8unorm`.
     Nv12,
     /// 4:2:0, luma, then rows that hold a row of Cb in their left half and a row of Cr in their right half: texture
     /// `[even height * 3 / 2, even width]` of `r8unorm`.
     I420,
+    /// 4:2:2, luma, then as many rows that hold a row of Cb in their left half and a row of Cr in their right half: texture
+    /// `[height * 2, even width]` of `r8unorm`.
+    I422,
+    /// 4:4:4, luma, then the rows of Cb, then those of Cr: texture `[height * 3, width]` of `r8unorm`.
+    I444,
+    /// Luma alone: texture `[height, width]` of `r8unorm`.
+    Grey8,
+    /// Red, green, blue, 8 bits each, gamma-encoded, without gaps: texture `[height, ceil(width * 3 / 4)]` of `rgba8unorm` whose
+    /// bytes are the row's, so that four pixels take three texels.
+    Rgb24,
+    /// Blue, green, red: otherwise as [`Rgb24`](Self::Rgb24).
+    Bgr24,
 }
 
 impl PixelFormat {
-    /// The name used in descriptors, graph files and messages: `rgba8`, `yuyv`, `nv12`, `i420`.
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::Rgba8,
+        Self::Yuyv,
+        Self::Uyvy,
+        Self::Nv12,
+        Self::I420,
+        Self::I422,
+        Self::I444,
+        Self::Grey8,
+        Self::Rgb24,
+        Self::Bgr24,
+    ];
+
+    /// The name used in descriptors, graph files and messages: `rgba8`, `yuyv`, `i420`, `grey8`.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rgba8 => "rgba8",
             Self::Yuyv => "yuyv",
+            Self::Uyvy => "uyvy",
             Self::Nv12 => "nv12",
             Self::I420 => "i420",
+            Self::I422 => "i422",
+            Self::I444 => "i444",
+            Self::Grey8 => "grey8",
+            Self::Rgb24 => "rgb24",
+            Self::Bgr24 => "bgr24",
         }
     }
 
     /// Whether the pixels are luma and chroma rather than red, green and blue.
     pub const fn is_yuv(self) -> bool {
-        !matches!(self, Self::Rgba8)
+        !matches!(self, Self::Rgba8 | Self::Rgb24 | Self::Bgr24)
     }
 
     /// The wgpu format of the texture that holds it.
     pub const fn texture_format(self) -> wgpu::TextureFormat {
         match self {
-            Self::Rgba8 | Self::Yuyv => wgpu::TextureFormat::Rgba8Unorm,
-            Self::Nv12 | Self::I420 => wgpu::TextureFormat::R8Unorm,
+            Self::Rgba8 | Self::Yuyv | Self::Uyvy | Self::Rgb24 | Self::Bgr24 => wgpu::TextureFormat::Rgba8Unorm,
+            Self::Nv12 | Self::I420 | Self::I422 | Self::I444 | Self::Grey8 => wgpu::TextureFormat::R8Unorm,
         }
     }
 
     /// Bytes of a texel of [`texture_format`](Self::texture_format).
     pub const fn texel_bytes(self) -> u32 {
-        match self {
-            Self::Rgba8 | Self::Yuyv => 4,
-            Self::Nv12 | Self::I420 => 1,
+        match self.texture_format() {
+            wgpu::TextureFormat::R8Unorm => 1,
+            _ => 4,
         }
     }
 }
@@ -97,6 +131,17 @@ pub enum Range {
     Full,
 }
 
+/// Where chroma samples of subsampled formats lie (ITU-T H.273 calls it `ChromaLocation`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ChromaSite {
+    /// Horizontally on the even columns, vertically (4:2:0) half-way between two rows: MPEG-2, H.264's default, and cameras.
+    #[default]
+    Left,
+    /// In the middle of the pixels that share it: JPEG (JFIF), MPEG-1.
+    Center,
+}
+
 /// How Y'CbCr is to be read. For `rgba8` it is what a conversion to Y'CbCr will use by default.
 ///
 /// Transfer and primaries are BT.709's throughout (an `rgba8` frame is gamma-encoded with BT.709 primaries).
@@ -106,12 +151,19 @@ pub struct Color {
     pub matrix: Matrix,
     /// Which code values stand for black and white.
     pub range: Range,
+    /// Where chroma samples lie.
+    pub chroma_site: ChromaSite,
 }
 
 impl Color {
+    /// This matrix and range; chroma is sited as usual, [`ChromaSite::Left`].
+    pub const fn new(matrix: Matrix, range: Range) -> Self {
+        Self { matrix, range, chroma_site: ChromaSite::Left }
+    }
+
     /// The custom where nobody says otherwise: limited range, BT.601 up to 576 lines, BT.709 above.
     pub const fn default_for_height(height: u32) -> Self {
-        Self { matrix: Matrix::default_for_height(height), range: Range::Limited }
+        Self::new(Matrix::default_for_height(height), Range::Limited)
     }
 }
 
@@ -239,10 +291,14 @@ impl VideoFormat {
     /// The size of the texture that holds such a picture, in texels.
     pub fn texture_size(self) -> wgpu::Extent3d {
         let (even_width, even_height) = self.size.even();
+        let (width, height) = (self.size.width(), self.size.height());
         let (width, height) = match self.pixel {
-            PixelFormat::Rgba8 => (self.size.width(), self.size.height()),
-            PixelFormat::Yuyv => (even_width / 2, self.size.height()),
+            PixelFormat::Rgba8 | PixelFormat::Grey8 => (width, height),
+            PixelFormat::Yuyv | PixelFormat::Uyvy => (even_width / 2, height),
             PixelFormat::Nv12 | PixelFormat::I420 => (even_width, even_height / 2 * 3),
+            PixelFormat::I422 => (even_width, height * 2),
+            PixelFormat::I444 => (width, height * 3),
+            PixelFormat::Rgb24 | PixelFormat::Bgr24 => ((width * 3).div_ceil(4), height),
         };
         wgpu::Extent3d { width, height, depth_or_array_layers: 1 }
     }
@@ -287,6 +343,10 @@ mod tests {
         assert_eq!(odd(PixelFormat::Yuyv).bytes(), 6 * 3 * 2);
         assert_eq!(odd(PixelFormat::Nv12).bytes(), 6 * 4 * 3 / 2);
         assert_eq!(odd(PixelFormat::I420).bytes(), 6 * 4 * 3 / 2);
+        assert_eq!(odd(PixelFormat::I422).bytes(), 6 * 3 * 2);
+        assert_eq!(odd(PixelFormat::I444).bytes(), 5 * 3 * 3);
+        assert_eq!(odd(PixelFormat::Grey8).bytes(), 5 * 3);
+        assert_eq!(odd(PixelFormat::Rgb24).bytes(), 16 * 3, "three texels hold four pixels");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod format;
 mod frame;
 mod gpu;
 mod graph;
+mod parameters;
 mod plan;
 mod port;
 mod processor;
@@ -17,20 +18,21 @@ mod runtime;
 mod time;
 
 pub use error::{Error, ErrorKind, Result};
-pub use format::{Alpha, Color, MAX_DIMENSION, Matrix, PixelFormat, Range, Size, VideoFormat};
+pub use format::{Alpha, ChromaSite, Color, MAX_DIMENSION, Matrix, PixelFormat, Range, Size, VideoFormat};
 pub use frame::VideoFrame;
 pub use gpu::{
     AdapterChoice, AdapterOptions, ByteStatistics, FrameEncoder, FrameShader, GpuContext, GpuOptions, GpuStatistics, LeaseReport,
     ReadBack, ReadBackView, ReadyToken, TextureStatistics,
 };
 pub use graph::{Graph, GraphSpec, IntoChain, LinkSpec, NodeSpec, PortRef};
+pub use parameters::{Checker, Described, ParameterDescriptor, Tunable, Tuning, check_parameters, make};
 pub use plan::{Mode, Plan, PlanChange, PlannedLink, PlannedNode, Role, SegmentPlan};
 pub use port::link::{Dropped, LinkCounts, Transport};
 pub use port::{Delivery, In, InputOptions, InputSpec, Message, MessageType, Out, OutputOptions, OutputSpec, Ports};
 pub use processor::{
     Context, Counter, Filter, Flow, IntoProcessor, MainLoop, Next, Processor, Sink, Source, StopHandle, Threading,
 };
-pub use registry::{Described, Descriptor, ParameterDescriptor, PortDescriptor, Registry, check_parameters, make};
+pub use registry::{Descriptor, PortDescriptor, Registry};
 pub use runtime::{
     Latency, LinkStatistics, ManualClock, NodeStatistics, Percentiles, Running, Runtime, RuntimeOptions, Statistics, Stop,
 };

@@ -2,30 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::parameters::{Described, ParameterDescriptor, make, parameter_descriptors};
 use crate::port::Ports;
 use crate::processor::{IntoProcessor, Processor};
 use crate::{Error, ErrorKind, Result};
-
-/// A processor that a registry can make: it has a name, a one-line summary and parameters.
-///
-/// The parameters are one struct. Its field docs, types, defaults and `#[schemars(range(...))]` become the descriptor, so nothing
-/// is written twice.
-pub trait Described: Sized {
-    /// What can be set.
-    type Parameters: Serialize + DeserializeOwned + JsonSchema + Default;
-    /// The name in graphs: `bouncing-ball`.
-    const NAME: &'static str;
-    /// One line that says what it does.
-    const SUMMARY: &'static str;
-
-    /// Makes one. Ranges have been checked; fails where values contradict each other.
-    fn from_parameters(parameters: Self::Parameters) -> Result<Self>;
-}
 
 /// What there is to know of a processor without making one.
 #[derive(Clone, Debug, Serialize)]
@@ -51,24 +34,6 @@ pub struct PortDescriptor {
     pub message: &'static str,
     /// The pixel formats, for ports of frames.
     pub formats: Vec<&'static str>,
-}
-
-/// A parameter of a descriptor.
-#[derive(Clone, Debug, Serialize)]
-pub struct ParameterDescriptor {
-    /// Its name.
-    pub name: String,
-    /// Its JSON type, or the values it can take.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Its default.
-    pub default: Value,
-    /// The smallest value, where there is one.
-    pub minimum: Option<f64>,
-    /// The largest value, where there is one.
-    pub maximum: Option<f64>,
-    /// What it does.
-    pub doc: String,
 }
 
 type Factory = fn(&Value) -> Result<Box<dyn Processor>>;
@@ -120,50 +85,6 @@ impl Registry {
     }
 }
 
-/// Makes a `P` from a JSON object of parameters, checked by name, type and range.
-pub fn make<P: Described>(parameters: &Value) -> Result<P> {
-    check(&parameter_descriptors::<P>(), parameters).map_err(|error| error.in_node(P::NAME))?;
-    let object = if parameters.is_null() { Value::Object(Map::new()) } else { parameters.clone() };
-    let parsed = serde_json::from_value(object).map_err(|error| {
-        Error::new(ErrorKind::InvalidArgument, format!("a parameter cannot be read: {error}"))
-            .hint("see the processor's parameters")
-            .in_node(P::NAME)
-    })?;
-    P::from_parameters(parsed).map_err(|error| error.in_node(P::NAME))
-}
-
-/// Checks values that a program filled in itself against the ranges of their descriptors.
-pub fn check_parameters<P: Described>(parameters: &P::Parameters) -> Result<()> {
-    let values = serde_json::to_value(parameters).map_err(|error| {
-        Error::new(ErrorKind::InvalidArgument, "the parameters cannot be written as JSON").caused_by(error).in_node(P::NAME)
-    })?;
-    check(&parameter_descriptors::<P>(), &values).map_err(|error| error.in_node(P::NAME))
-}
-
-fn check(descriptors: &[ParameterDescriptor], values: &Value) -> Result<()> {
-    let wrong = |message: String, hint: String| Error::new(ErrorKind::InvalidArgument, message).hint(hint);
-    let object = match values {
-        Value::Null => return Ok(()),
-        Value::Object(object) => object,
-        other => return Err(wrong(format!("parameters are no JSON object: {other}"), "write {\"name\": value}".into())),
-    };
-    for (name, value) in object {
-        let Some(descriptor) = descriptors.iter().find(|descriptor| descriptor.name == *name) else {
-            let names = descriptors.iter().map(|descriptor| &*descriptor.name).collect::<Vec<_>>().join(", ");
-            return Err(wrong(format!("there is no parameter '{name}'"), format!("there is: {names}")));
-        };
-        if value.is_null() && !descriptor.default.is_null() && !descriptor.kind.contains("null") {
-            return Err(wrong(format!("parameter '{name}' is no number"), format!("give a {}", descriptor.kind)));
-        }
-        let Some(number) = value.as_f64() else { continue };
-        let (minimum, maximum) = (descriptor.minimum.unwrap_or(f64::MIN), descriptor.maximum.unwrap_or(f64::MAX));
-        if !(minimum..=maximum).contains(&number) {
-            return Err(wrong(format!("parameter '{name}' cannot be {value}"), format!("it goes from {minimum} to {maximum}")));
-        }
-    }
-    Ok(())
-}
-
 fn describe<P: Described + IntoProcessor<M>, M>() -> Result<Descriptor> {
     let mut ports = Ports::default();
     P::from_parameters(P::Parameters::default())?.into_processor().ports(&mut ports);
@@ -181,53 +102,12 @@ fn describe<P: Described + IntoProcessor<M>, M>() -> Result<Descriptor> {
     })
 }
 
-/// Reads the parameters off the JSON schema of their struct.
-fn parameter_descriptors<P: Described>() -> Vec<ParameterDescriptor> {
-    let mut settings = schemars::generate::SchemaSettings::draft2020_12();
-    settings.inline_subschemas = true;
-    let schema = settings.into_generator().into_root_schema_for::<P::Parameters>();
-    let defaults = serde_json::to_value(P::Parameters::default()).unwrap_or_default();
-    let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return Vec::new() };
-    properties
-        .iter()
-        .map(|(name, property)| ParameterDescriptor {
-            name: name.clone(),
-            kind: kind(property),
-            default: defaults.get(name).cloned().unwrap_or_default(),
-            minimum: property.get("minimum").and_then(Value::as_f64),
-            maximum: property.get("maximum").and_then(Value::as_f64),
-            doc: property.get("description").and_then(Value::as_str).unwrap_or_default().into(),
-        })
-        .collect()
-}
-
-/// `number`, `integer or null`, `'bt601' or 'bt709'`.
-fn kind(property: &Value) -> String {
-    let name = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToString::to_string);
-    let quoted = |value: &Value| if value.is_null() { "null".into() } else { format!("'{}'", name(value)) };
-    let join = |names: Vec<String>| names.join(" or ");
-    if let Some(values) = property.get("enum").and_then(Value::as_array) {
-        return join(values.iter().map(quoted).collect());
-    }
-    if let Some(value) = property.get("const") {
-        return quoted(value);
-    }
-    for choice in ["anyOf", "oneOf"] {
-        if let Some(choices) = property.get(choice).and_then(Value::as_array) {
-            return join(choices.iter().map(kind).collect());
-        }
-    }
-    match property.get("type") {
-        Some(Value::Array(types)) => join(types.iter().map(name).collect()),
-        Some(one) => name(one),
-        None => "any".into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check_parameters;
     use crate::{Context, Filter, VideoFrame};
+    use schemars::JsonSchema;
     use serde::Deserialize;
 
     #[derive(Serialize, Deserialize, JsonSchema)]
@@ -253,7 +133,7 @@ mod tests {
         }
     }
 
-    struct Gain;
+    struct Gain(Parameters);
 
     impl Filter for Gain {
         fn process(&mut self, frame: VideoFrame, _: &mut Context<'_>) -> Result<VideoFrame> {
@@ -265,8 +145,15 @@ mod tests {
         type Parameters = Parameters;
         const NAME: &'static str = "gain";
         const SUMMARY: &'static str = "Multiplies.";
-        fn from_parameters(_: Parameters) -> Result<Self> {
-            Ok(Self)
+        fn from_parameters(parameters: Parameters) -> Result<Self> {
+            Ok(Self(parameters))
+        }
+        fn parameters(&self) -> &Parameters {
+            &self.0
+        }
+        fn set_parameters(&mut self, parameters: Parameters, _: &mut Context<'_>) -> Result<()> {
+            self.0 = parameters;
+            Ok(())
         }
     }
 

@@ -247,7 +247,7 @@ fn convert(from: VideoFormat, color: Color, bytes: &[u8], to: PixelFormat) -> Ve
 fn every_color() -> impl Iterator<Item = Color> {
     [Matrix::Bt601, Matrix::Bt709]
         .into_iter()
-        .flat_map(|matrix| [Range::Limited, Range::Full].into_iter().map(move |range| Color { matrix, range }))
+        .flat_map(|matrix| [Range::Limited, Range::Full].into_iter().map(move |range| Color::new(matrix, range)))
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn flat_rgb_becomes_i420_and_comes_back() {
 fn odd_pictures_are_padded_by_repeating_the_edge() {
     let from = format(PixelFormat::Rgba8, 3, 1);
     let bytes: Vec<u8> = [10u8, 100, 200].into_iter().flat_map(|level| [level, level, level, 255]).collect();
-    let color = Color { matrix: Matrix::Bt709, range: Range::Full };
+    let color = Color::new(Matrix::Bt709, Range::Full);
     let planes = convert(from, color, &bytes, PixelFormat::I420);
     assert_eq!(planes, [10, 100, 200, 200, 10, 100, 200, 200, 128, 128, 128, 128]);
 }
@@ -295,7 +295,7 @@ fn odd_pictures_are_padded_by_repeating_the_edge() {
 fn camera_formats_become_i420_without_loss_of_luma() {
     let from = format(PixelFormat::Yuyv, 4, 2);
     let bytes = [1, 100, 2, 200, 3, 50, 4, 60, 5, 110, 6, 210, 7, 52, 8, 62];
-    let color = Color { matrix: Matrix::Bt601, range: Range::Limited };
+    let color = Color::new(Matrix::Bt601, Range::Limited);
     assert_eq!(convert(from, color, &bytes, PixelFormat::I420), [1, 2, 3, 4, 5, 6, 7, 8, 105, 51, 205, 61]);
 
     let from = format(PixelFormat::Nv12, 4, 2);

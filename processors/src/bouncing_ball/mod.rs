@@ -4,7 +4,7 @@ mod physics;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use streamlib_core::{Context, Described, Filter, FrameShader, Result, VideoFrame, check_parameters};
+use streamlib_core::{Context, Described, Filter, FrameShader, Result, Tunable, VideoFrame, check_parameters};
 
 use physics::Physics;
 
@@ -60,12 +60,7 @@ impl BouncingBall {
     /// A ball of these parameters.
     pub fn new(parameters: BouncingBallParameters) -> Result<Self> {
         check_parameters::<Self>(&parameters)?;
-        let BouncingBallParameters { radius, gravity, damping, speed, .. } = parameters;
-        Ok(Self {
-            physics: Physics::new(gravity, damping, radius, speed),
-            parameters,
-            shader: FrameShader::new(Self::NAME, WGSL),
-        })
+        Ok(Self { physics: physics(&parameters), parameters, shader: FrameShader::new(Self::NAME, WGSL) })
     }
 
     /// Where the centre is on a frame, in pixels from its top left corner. Advances the ball to the frame's time.
@@ -82,6 +77,10 @@ impl BouncingBall {
     }
 }
 
+fn physics(parameters: &BouncingBallParameters) -> Physics {
+    Physics::new(parameters.gravity, parameters.damping, parameters.radius, parameters.speed)
+}
+
 impl Default for BouncingBall {
     fn default() -> Self {
         Self::new(BouncingBallParameters::default()).unwrap_or_else(|_| unreachable!("the defaults are within their ranges"))
@@ -96,9 +95,23 @@ impl Described for BouncingBall {
     fn from_parameters(parameters: BouncingBallParameters) -> Result<Self> {
         Self::new(parameters)
     }
+
+    fn parameters(&self) -> &BouncingBallParameters {
+        &self.parameters
+    }
+
+    fn set_parameters(&mut self, parameters: BouncingBallParameters, _: &mut Context<'_>) -> Result<()> {
+        self.physics.retune(physics(&parameters));
+        self.parameters = parameters;
+        Ok(())
+    }
 }
 
 impl Filter for BouncingBall {
+    fn tunable(&mut self) -> Option<&mut dyn Tunable> {
+        Some(self)
+    }
+
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
         self.shader.prepare(cx.gpu()?)
     }

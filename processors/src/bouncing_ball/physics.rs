@@ -16,6 +16,7 @@ pub(super) struct Physics {
     pub(super) gravity: f64,
     pub(super) damping: f64,
     pub(super) radius: f64,
+    speed: f64,
     /// Picture width by height.
     pub(super) aspect: f64,
     origin: Option<Timestamp>,
@@ -27,7 +28,16 @@ pub(super) struct Physics {
 impl Physics {
     pub(super) fn new(gravity: f64, damping: f64, radius: f64, speed: f64) -> Self {
         let velocity = (speed, 0.0);
-        Self { gravity, damping, radius, aspect: 1.0, origin: None, steps: 0, position: START, velocity }
+        Self { gravity, damping, radius, speed, aspect: 1.0, origin: None, steps: 0, position: START, velocity }
+    }
+
+    /// Takes the constants of `other` and its sideways speed; the ball goes on from where it is.
+    pub(super) fn retune(&mut self, other: Self) {
+        let direction = if self.velocity.0 < 0.0 { -1.0 } else { 1.0 };
+        if other.speed != self.speed {
+            self.velocity.0 = direction * other.speed;
+        }
+        (self.gravity, self.damping, self.radius, self.speed) = (other.gravity, other.damping, other.radius, other.speed);
     }
 
     /// The centre at `time`, in heights from the top left corner. The first call's time is the start; time that goes back

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use streamlib_core::{Error, ErrorKind, FrameRate, Matrix, PixelFormat, Range, Result, Size};
+use streamlib_core::{Color, Error, ErrorKind, FrameRate, Matrix, PixelFormat, Range, Result, Size};
 
 use super::DeviceSelector;
 
@@ -70,26 +70,29 @@ impl std::str::FromStr for Backend {
 #[serde(default, deny_unknown_fields)]
 pub struct CaptureOptions {
     /// Which camera: its number, its name or a part of it, or its path (`/dev/video2`). Default: the first.
+    #[schemars(extend("x-fixed" = true))]
     pub device: DeviceSelector,
     /// Which code talks to it. Default: `auto`.
+    #[schemars(extend("x-fixed" = true))]
     pub backend: Backend,
     /// The picture's size, for example `1280x720`; the nearest that the camera offers is taken. Default: the largest up to
     /// 1920x1080 that reaches the frame rate.
     #[serde(with = "size_text", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>")]
+    #[schemars(with = "Option<String>", extend("x-fixed" = true))]
     pub size: Option<Size>,
     /// Pictures a second; the nearest that the camera offers at this size is taken. Default: 30, or the nearest.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-fixed" = true))]
     pub rate: Option<FrameRate>,
     /// `yuyv` or `nv12`; a camera that does not offer it is an error. Default: whichever the camera offers, `yuyv` (which has
     /// twice the colour and a third more bytes) when it has both in the chosen mode.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>", extend("enum" = ["yuyv", "nv12", null]))]
+    #[schemars(with = "Option<String>", extend("enum" = ["yuyv", "nv12", null], "x-fixed" = true))]
     pub pixel_format: Option<PixelFormat>,
     /// How many seconds to wait for a picture before the camera counts as stalled. Default: 5. The `nokhwa` backend cannot
     /// keep it.
     #[serde(with = "seconds")]
-    #[schemars(with = "f64", range(min = 0.001))]
+    #[schemars(with = "f64", range(min = 0.001), extend("x-fixed" = true))]
     pub timeout: Duration,
     /// The matrix of its Y'CbCr. Default: what the driver says, else BT.601 up to 576 lines and BT.709 above.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,6 +118,11 @@ impl Default for CaptureOptions {
 }
 
 impl CaptureOptions {
+    /// The colour description of its pictures, when the driver says `color`.
+    pub(super) fn color(&self, color: Color) -> Color {
+        Color { matrix: self.matrix.unwrap_or(color.matrix), range: self.range.unwrap_or(color.range), ..color }
+    }
+
     /// Refuses what no camera can do.
     pub(super) fn check(&self) -> Result<()> {
         if let Some(pixel) = self.pixel_format

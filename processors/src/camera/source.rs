@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use send_wrapper::SendWrapper;
 use streamlib_core::{
-    Color, Context, Counter, Described, Next, OutputOptions, PixelFormat, Result, Source, VideoFrame, check_parameters,
+    Color, Context, Counter, Described, Next, OutputOptions, PixelFormat, Result, Source, Tunable, VideoFrame, check_parameters,
 };
 
 use super::{Capture, CaptureCounts, CaptureOptions};
@@ -86,6 +86,18 @@ impl Described for Camera {
     fn from_parameters(options: CaptureOptions) -> Result<Self> {
         Self::new(options)
     }
+
+    fn parameters(&self) -> &CaptureOptions {
+        &self.options
+    }
+
+    fn set_parameters(&mut self, options: CaptureOptions, _: &mut Context<'_>) -> Result<()> {
+        self.options = options;
+        if let Some(opened) = &mut self.opened {
+            opened.color = self.options.color(opened.capture.format().color);
+        }
+        Ok(())
+    }
 }
 
 impl Source for Camera {
@@ -103,14 +115,15 @@ impl Source for Camera {
         Some(self.options.timeout.saturating_add(PATIENCE))
     }
 
+    fn tunable(&mut self) -> Option<&mut dyn Tunable> {
+        Some(self)
+    }
+
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
         let capture = super::open(&self.options)?;
         let format = capture.format();
         tracing::info!(camera = %capture.device(), format = %format.video(), rate = %format.rate, "camera opened");
-        let color = Color {
-            matrix: self.options.matrix.unwrap_or(format.color.matrix),
-            range: self.options.range.unwrap_or(format.color.range),
-        };
+        let color = self.options.color(format.color);
         let counters = Counters::new(cx);
         self.opened = Some(Opened { capture: SendWrapper::new(capture), counters, color, first: None, delivered: 0 });
         Ok(())

@@ -10,7 +10,8 @@ use std::time::Instant;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streamlib_core::{
-    Context, Counter, Delivery, Described, InputOptions, MainLoop, Result, Sink, Size, Threading, VideoFrame, check_parameters,
+    Context, Counter, Delivery, Described, InputOptions, MainLoop, Result, Sink, Size, Threading, Tunable, VideoFrame,
+    check_parameters,
 };
 
 use presenter::Presenter;
@@ -39,8 +40,10 @@ pub struct DisplayParameters {
     /// The window's title.
     pub title: String,
     /// The window's size at first; null: that of the first frame.
+    #[schemars(extend("x-fixed" = true))]
     pub size: Option<Size>,
     /// Whether pictures change between two refreshes of the screen only. Without it latency is lower and pictures may tear.
+    #[schemars(extend("x-fixed" = true))]
     pub vsync: bool,
 }
 
@@ -91,6 +94,18 @@ impl Described for Display {
     fn from_parameters(parameters: DisplayParameters) -> Result<Self> {
         Self::new(parameters)
     }
+
+    fn parameters(&self) -> &DisplayParameters {
+        &self.parameters
+    }
+
+    fn set_parameters(&mut self, parameters: DisplayParameters, _: &mut Context<'_>) -> Result<()> {
+        if let Some(opened) = &self.opened {
+            opened.presenter.set_title(&parameters.title);
+        }
+        self.parameters = parameters;
+        Ok(())
+    }
 }
 
 impl Sink for Display {
@@ -104,6 +119,10 @@ impl Sink for Display {
 
     fn main_loop(&self) -> Option<Arc<dyn MainLoop>> {
         window_thread::main_loop()
+    }
+
+    fn tunable(&mut self) -> Option<&mut dyn Tunable> {
+        Some(self)
     }
 
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {

@@ -69,6 +69,10 @@ impl Presenter {
         Ok(presenter)
     }
 
+    pub(super) fn set_title(&self, title: &str) {
+        self.window.set_title(title);
+    }
+
     fn configure(&mut self) -> Result<()> {
         self.configured = false;
         self.gpu.configure_surface(&self.surface, &self.configuration)?;

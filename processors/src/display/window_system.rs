@@ -85,6 +85,10 @@ impl OpenWindow {
         self.gone.load(Ordering::Relaxed)
     }
 
+    pub(super) fn set_title(&self, title: &str) {
+        self.window.set_title(title);
+    }
+
     pub(super) fn pre_present_notify(&self) {
         self.window.pre_present_notify();
     }

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streamlib_core::{
     Context, Counter, Delivery, Described, Error, ErrorKind, InputOptions, PixelFormat, ReadBack, Result, Sink, Size, Threading,
-    Timestamp, VideoFormat, VideoFrame, check_parameters,
+    Timestamp, Tunable, VideoFormat, VideoFrame, check_parameters,
 };
 
 use super::{Encoder, EncoderOptions, I420Picture, Mp4Writer, OpenH264Encoder, RateControl, VideoTrack};
@@ -38,15 +38,16 @@ pub struct Record {
 #[serde(default, deny_unknown_fields)]
 pub struct RecordParameters {
     /// The file to write. One that is there already is replaced when the new one plays.
+    #[schemars(extend("x-fixed" = true))]
     pub path: PathBuf,
     /// Constant quality: the quantizer, from 12 (hardly to be told from the source) to 51 (coarse). Null, and no bitrate: 26.
-    #[schemars(range(min = 12, max = 51))]
+    #[schemars(range(min = 12, max = 51), extend("x-fixed" = true))]
     pub quality: Option<u8>,
     /// Bits a second on average, instead of constant quality.
-    #[schemars(range(min = 10_000, max = 240_000_000))]
+    #[schemars(range(min = 10_000, max = 240_000_000), extend("x-fixed" = true))]
     pub bitrate: Option<u32>,
     /// The longest time between two keyframes in seconds. Longer saves bits and makes seeking slower.
-    #[schemars(range(min = 0.0, max = 60.0))]
+    #[schemars(range(min = 0.0, max = 60.0), extend("x-fixed" = true))]
     pub keyframe_interval: f64,
 }
 
@@ -155,6 +156,15 @@ impl Described for Record {
     fn from_parameters(parameters: RecordParameters) -> Result<Self> {
         Self::new(parameters)
     }
+
+    fn parameters(&self) -> &RecordParameters {
+        &self.parameters
+    }
+
+    fn set_parameters(&mut self, parameters: RecordParameters, _: &mut Context<'_>) -> Result<()> {
+        self.parameters = parameters;
+        Ok(())
+    }
 }
 
 impl Sink for Record {
@@ -180,6 +190,10 @@ impl Sink for Record {
             Some(recording) => recording.writer.flush(),
             None => Ok(()),
         }
+    }
+
+    fn tunable(&mut self) -> Option<&mut dyn Tunable> {
+        Some(self)
     }
 
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {

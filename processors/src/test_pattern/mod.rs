@@ -5,7 +5,7 @@ mod block;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streamlib_core::{
-    Context, Counter, Described, FrameRate, FrameShader, Next, Result, Size, Source, Timestamp, VideoFormat, VideoFrame,
+    Context, Counter, Described, FrameRate, FrameShader, Next, Result, Size, Source, Timestamp, Tunable, VideoFormat, VideoFrame,
     check_parameters,
 };
 
@@ -24,6 +24,8 @@ const SWEEP_SECONDS: f64 = 4.0;
 pub struct TestPattern {
     parameters: TestPatternParameters,
     next: u64,
+    /// The number of the picture whose time is `origin`.
+    base: u64,
     origin: Option<Timestamp>,
     shader: FrameShader,
     skipped: Counter,
@@ -65,7 +67,15 @@ impl TestPattern {
     pub fn new(parameters: TestPatternParameters) -> Result<Self> {
         check_parameters::<Self>(&parameters)?;
         let shader = FrameShader::new(Self::NAME, WGSL);
-        Ok(Self { parameters, next: 0, origin: None, shader, skipped: Counter::default(), gpu_behind: Counter::default() })
+        Ok(Self {
+            parameters,
+            next: 0,
+            base: 0,
+            origin: None,
+            shader,
+            skipped: Counter::default(),
+            gpu_behind: Counter::default(),
+        })
     }
 
     /// Waits until the next picture is due and returns its number; `None` if the run is ending.
@@ -75,7 +85,7 @@ impl TestPattern {
             // Pictures whose successor is due already are missed.
             let origin = *self.origin.get_or_insert_with(|| cx.now());
             let since = Timestamp::ZERO + cx.now().saturating_since(origin);
-            let due = rate.index_at(since).max(self.next);
+            let due = (self.base + rate.index_at(since)).max(self.next);
             self.skipped.add(due - self.next);
             self.next = due;
             if !cx.wait_until(self.time_of(due)) {
@@ -88,7 +98,7 @@ impl TestPattern {
 
     /// The capture time of a picture: live, the first one's is the moment at which it was asked for.
     fn time_of(&self, sequence: u64) -> Timestamp {
-        let since = self.parameters.rate.timestamp_of(sequence).saturating_since(Timestamp::ZERO);
+        let since = self.parameters.rate.timestamp_of(sequence.saturating_sub(self.base)).saturating_since(Timestamp::ZERO);
         self.origin.unwrap_or_default() + since
     }
 
@@ -120,13 +130,32 @@ impl Described for TestPattern {
     fn from_parameters(parameters: TestPatternParameters) -> Result<Self> {
         Self::new(parameters)
     }
+
+    fn parameters(&self) -> &TestPatternParameters {
+        &self.parameters
+    }
+
+    fn set_parameters(&mut self, parameters: TestPatternParameters, _: &mut Context<'_>) -> Result<()> {
+        if parameters.rate != self.parameters.rate {
+            // The next picture keeps its time; those after it follow at the new rate.
+            self.origin = Some(self.time_of(self.next));
+            self.base = self.next;
+        }
+        self.parameters = parameters;
+        Ok(())
+    }
 }
 
 impl Source for TestPattern {
+    fn tunable(&mut self) -> Option<&mut dyn Tunable> {
+        Some(self)
+    }
+
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
         self.skipped = cx.counter("skipped");
         self.gpu_behind = cx.counter("gpu_behind");
         self.next = 0;
+        self.base = 0;
         self.origin = None;
         self.shader.prepare(cx.gpu()?)
     }

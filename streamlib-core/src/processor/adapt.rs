@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Context, Filter, Flow, MainLoop, Next, Processor, Sink, Source, Threading};
-use crate::Result;
 use crate::port::{In, Message, Out, Ports};
+use crate::{Result, Tunable};
 
 /// What can be a node: a [`Processor`], [`Source`], [`Filter`], [`Sink`] or a closure from message to message.
 ///
@@ -111,6 +111,10 @@ impl<T: Message, S: Source<T>> Processor for SourceNode<S, T> {
         self.source.patience()
     }
 
+    fn tunable(&mut self) -> Option<&mut dyn Tunable> {
+        self.source.tunable()
+    }
+
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
         self.source.setup(cx)
     }
@@ -143,6 +147,10 @@ impl<I: Message, O: Message, F: Filter<I, O>> Processor for FilterNode<F, I, O> 
 
     fn threading(&self) -> Threading {
         self.filter.threading()
+    }
+
+    fn tunable(&mut self) -> Option<&mut dyn Tunable> {
+        self.filter.tunable()
     }
 
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
@@ -182,6 +190,10 @@ impl<T: Message, S: Sink<T>> Processor for SinkNode<S, T> {
 
     fn tick(&mut self, cx: &mut Context<'_>) -> Result<()> {
         self.sink.tick(cx)
+    }
+
+    fn tunable(&mut self) -> Option<&mut dyn Tunable> {
+        self.sink.tunable()
     }
 
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {

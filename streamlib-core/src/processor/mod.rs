@@ -11,7 +11,7 @@ pub use context::{Context, Counter, StopHandle};
 pub(crate) use context::{Environment, NodePorts};
 
 use crate::port::{InputOptions, Message, OutputOptions, Ports};
-use crate::{Result, VideoFrame};
+use crate::{Result, Tunable, VideoFrame};
 
 /// Whether the runtime should go on calling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,12 @@ pub trait Processor: Send + 'static {
         Ok(())
     }
 
+    /// Its parameters, where they can be set while it runs: `Some(self)` for a [`Described`](crate::Described) processor. Default:
+    /// they cannot.
+    fn tunable(&mut self) -> Option<&mut dyn Tunable> {
+        None
+    }
+
     /// What must run on the main thread while the graph runs. Default: nothing.
     fn main_loop(&self) -> Option<Arc<dyn MainLoop>> {
         None
@@ -116,6 +122,11 @@ pub trait Source<T: Message = VideoFrame>: Send + 'static {
         None
     }
 
+    /// See [`Processor::tunable`].
+    fn tunable(&mut self) -> Option<&mut dyn Tunable> {
+        None
+    }
+
     /// See [`Processor::setup`].
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
         let _ = cx;
@@ -149,6 +160,11 @@ pub trait Filter<I: Message = VideoFrame, O: Message = VideoFrame>: Send + 'stat
     /// See [`Processor::threading`].
     fn threading(&self) -> Threading {
         Threading::Shared
+    }
+
+    /// See [`Processor::tunable`].
+    fn tunable(&mut self) -> Option<&mut dyn Tunable> {
+        None
     }
 
     /// See [`Processor::setup`].
@@ -186,6 +202,11 @@ pub trait Sink<T: Message = VideoFrame>: Send + 'static {
 
     /// See [`Processor::main_loop`].
     fn main_loop(&self) -> Option<Arc<dyn MainLoop>> {
+        None
+    }
+
+    /// See [`Processor::tunable`].
+    fn tunable(&mut self) -> Option<&mut dyn Tunable> {
         None
     }
 

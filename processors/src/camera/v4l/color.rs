@@ -44,7 +44,7 @@ pub(super) fn color(colorspace: u32, ycbcr_encoding: u32, quantization: u32, hei
         (quantization::FULL, _) | (quantization::DEFAULT, colorspace::JPEG) => Range::Full,
         _ => Range::Limited,
     };
-    Color { matrix, range }
+    Color::new(matrix, range)
 }
 
 #[cfg(test)]

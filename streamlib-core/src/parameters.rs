@@ -1,0 +1,222 @@
+//! Parameters: what can be set of a processor, before it runs and while it does.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use crate::{Context, Error, ErrorKind, Result};
+
+/// A processor with a name, a one-line summary and parameters. A registry can make it, and its parameters can be set while it
+/// runs.
+///
+/// The parameters are one struct. Its field docs, types, defaults and `#[schemars(range(...))]` become the descriptor, so nothing
+/// is written twice. A field with `#[schemars(extend("x-fixed" = true))]` cannot be set while the processor runs.
+pub trait Described: Sized + 'static {
+    /// What can be set.
+    type Parameters: Serialize + DeserializeOwned + JsonSchema + Default + 'static;
+    /// The name in graphs: `bouncing-ball`.
+    const NAME: &'static str;
+    /// One line that says what it does.
+    const SUMMARY: &'static str;
+
+    /// Makes one. Ranges have been checked; fails where values contradict each other.
+    fn from_parameters(parameters: Self::Parameters) -> Result<Self>;
+
+    /// Refuses values that are each in their range but contradict each other. Default: there are none.
+    fn check(parameters: &Self::Parameters) -> Result<()> {
+        let _ = parameters;
+        Ok(())
+    }
+
+    /// What it is set to.
+    fn parameters(&self) -> &Self::Parameters;
+
+    /// Sets it while it runs: between two frames, on the thread that processes them. Everything was checked. An error leaves
+    /// everything as it was; the run goes on, and an event tells of it.
+    fn set_parameters(&mut self, parameters: Self::Parameters, cx: &mut Context<'_>) -> Result<()>;
+
+    /// What else other threads check before they set it: ranges that only the opened device knows. Asked for once, before
+    /// set-up. Default: [`check`](Self::check).
+    fn checker(&self) -> Checker<Self::Parameters> {
+        Arc::new(Self::check)
+    }
+}
+
+/// Refuses parameters that cannot be. Any thread may call it.
+pub type Checker<P> = Arc<dyn Fn(&P) -> Result<()> + Send + Sync>;
+
+/// A processor whose parameters can be set while it runs: every [`Described`] one. See
+/// [`Processor::tunable`](crate::Processor::tunable).
+pub trait Tunable {
+    /// What other threads need to check values, and the values as they are.
+    fn tuning(&self) -> Tuning;
+
+    /// Takes values that were checked.
+    fn tune(&mut self, values: &Value, cx: &mut Context<'_>) -> Result<()>;
+}
+
+/// What other threads know of the parameters of a running processor.
+pub struct Tuning {
+    /// A JSON object with every parameter.
+    values: Value,
+    descriptors: fn() -> Vec<ParameterDescriptor>,
+    check: Box<dyn Fn(&Value) -> Result<()> + Send + Sync>,
+}
+
+impl<P: Described> Tunable for P {
+    fn tuning(&self) -> Tuning {
+        let checker = self.checker();
+        Tuning {
+            values: serde_json::to_value(self.parameters()).unwrap_or_default(),
+            descriptors: parameter_descriptors::<P>,
+            check: Box::new(move |values| checker(&parse::<P>(values)?)),
+        }
+    }
+
+    fn tune(&mut self, values: &Value, cx: &mut Context<'_>) -> Result<()> {
+        self.set_parameters(parse::<P>(values)?, cx)
+    }
+}
+
+impl Tuning {
+    pub(crate) fn values(&self) -> &Value {
+        &self.values
+    }
+
+    /// The values with `changes` in them. Refuses what cannot be, or cannot be set while the processor runs.
+    pub(crate) fn changed(&self, changes: &Value) -> Result<Value> {
+        let descriptors = (self.descriptors)();
+        check(&descriptors, changes)?;
+        let mut changed = self.values.clone();
+        if let (Some(values), Some(changes)) = (changed.as_object_mut(), changes.as_object()) {
+            for (name, value) in changes {
+                let is_live = descriptors.iter().any(|descriptor| descriptor.name == *name && descriptor.live);
+                if !is_live && values.get(name).unwrap_or(&Value::Null) != value {
+                    let message = format!("parameter '{name}' cannot be set while the graph runs");
+                    return Err(Error::new(ErrorKind::InvalidArgument, message).hint("stop the run, set it and start again"));
+                }
+                values.insert(name.clone(), value.clone());
+            }
+        }
+        (self.check)(&changed)?;
+        Ok(changed)
+    }
+
+    pub(crate) fn set_values(&mut self, values: Value) {
+        self.values = values;
+    }
+}
+
+/// A parameter of a descriptor.
+#[derive(Clone, Debug, Serialize)]
+pub struct ParameterDescriptor {
+    /// Its name.
+    pub name: String,
+    /// Its JSON type, or the values it can take.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its default.
+    pub default: Value,
+    /// The smallest value, where there is one.
+    pub minimum: Option<f64>,
+    /// The largest value, where there is one.
+    pub maximum: Option<f64>,
+    /// Whether it can be set while the processor runs.
+    pub live: bool,
+    /// What it does.
+    pub doc: String,
+}
+
+/// Makes a `P` from a JSON object of parameters, checked by name, type and range.
+pub fn make<P: Described>(parameters: &Value) -> Result<P> {
+    check(&parameter_descriptors::<P>(), parameters).map_err(|error| error.in_node(P::NAME))?;
+    let parsed = parse::<P>(parameters).map_err(|error| error.in_node(P::NAME))?;
+    P::from_parameters(parsed).map_err(|error| error.in_node(P::NAME))
+}
+
+fn parse<P: Described>(values: &Value) -> Result<P::Parameters> {
+    let object = if values.is_null() { Value::Object(Map::new()) } else { values.clone() };
+    serde_json::from_value(object).map_err(|error| {
+        Error::new(ErrorKind::InvalidArgument, format!("a parameter cannot be read: {error}"))
+            .hint("see the processor's parameters")
+    })
+}
+
+/// Checks values that a program filled in itself against the ranges of their descriptors.
+pub fn check_parameters<P: Described>(parameters: &P::Parameters) -> Result<()> {
+    let values = serde_json::to_value(parameters).map_err(|error| {
+        Error::new(ErrorKind::InvalidArgument, "the parameters cannot be written as JSON").caused_by(error).in_node(P::NAME)
+    })?;
+    check(&parameter_descriptors::<P>(), &values).and_then(|()| P::check(parameters)).map_err(|error| error.in_node(P::NAME))
+}
+
+fn check(descriptors: &[ParameterDescriptor], values: &Value) -> Result<()> {
+    let wrong = |message: String, hint: String| Error::new(ErrorKind::InvalidArgument, message).hint(hint);
+    let object = match values {
+        Value::Null => return Ok(()),
+        Value::Object(object) => object,
+        other => return Err(wrong(format!("parameters are no JSON object: {other}"), "write {\"name\": value}".into())),
+    };
+    for (name, value) in object {
+        let Some(descriptor) = descriptors.iter().find(|descriptor| descriptor.name == *name) else {
+            let names = descriptors.iter().map(|descriptor| &*descriptor.name).collect::<Vec<_>>().join(", ");
+            return Err(wrong(format!("there is no parameter '{name}'"), format!("there is: {names}")));
+        };
+        if value.is_null() && !descriptor.default.is_null() && !descriptor.kind.contains("null") {
+            return Err(wrong(format!("parameter '{name}' is no number"), format!("give a {}", descriptor.kind)));
+        }
+        let Some(number) = value.as_f64() else { continue };
+        let (minimum, maximum) = (descriptor.minimum.unwrap_or(f64::MIN), descriptor.maximum.unwrap_or(f64::MAX));
+        if !(minimum..=maximum).contains(&number) {
+            return Err(wrong(format!("parameter '{name}' cannot be {value}"), format!("it goes from {minimum} to {maximum}")));
+        }
+    }
+    Ok(())
+}
+
+/// Reads the parameters off the JSON schema of their struct.
+pub(crate) fn parameter_descriptors<P: Described>() -> Vec<ParameterDescriptor> {
+    let mut settings = schemars::generate::SchemaSettings::draft2020_12();
+    settings.inline_subschemas = true;
+    let schema = settings.into_generator().into_root_schema_for::<P::Parameters>();
+    let defaults = serde_json::to_value(P::Parameters::default()).unwrap_or_default();
+    let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return Vec::new() };
+    properties
+        .iter()
+        .map(|(name, property)| ParameterDescriptor {
+            name: name.clone(),
+            kind: kind(property),
+            default: defaults.get(name).cloned().unwrap_or_default(),
+            minimum: property.get("minimum").and_then(Value::as_f64),
+            maximum: property.get("maximum").and_then(Value::as_f64),
+            live: property.get("x-fixed").and_then(Value::as_bool) != Some(true),
+            doc: property.get("description").and_then(Value::as_str).unwrap_or_default().into(),
+        })
+        .collect()
+}
+
+/// `number`, `integer or null`, `'bt601' or 'bt709'`.
+fn kind(property: &Value) -> String {
+    let name = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToString::to_string);
+    let quoted = |value: &Value| if value.is_null() { "null".into() } else { format!("'{}'", name(value)) };
+    let join = |names: Vec<String>| names.join(" or ");
+    if let Some(values) = property.get("enum").and_then(Value::as_array) {
+        return join(values.iter().map(quoted).collect());
+    }
+    if let Some(value) = property.get("const") {
+        return quoted(value);
+    }
+    for choice in ["anyOf", "oneOf"] {
+        if let Some(choices) = property.get(choice).and_then(Value::as_array) {
+            return join(choices.iter().map(kind).collect());
+        }
+    }
+    match property.get("type") {
+        Some(Value::Array(types)) => join(types.iter().map(name).collect()),
+        Some(one) => name(one),
+        None => "any".into(),
+    }
+}
