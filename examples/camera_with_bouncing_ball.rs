@@ -71,7 +71,8 @@ fn main() -> Result<()> {
     let gpu = GpuOptions { adapter: AdapterOptions { name: arguments.adapter, ..Default::default() }, ..Default::default() };
     let options = RuntimeOptions { mode, frames: arguments.frames, duration, gpu, ..Default::default() };
     let mut last = None;
-    let outcome = Runtime::new(options).run_with(graph, Duration::from_millis(250), |statistics| {
+    let outcome = Runtime::new(options).run_with(graph, Duration::from_millis(250), |running| {
+        let statistics = running.statistics();
         if stderr().is_terminal() {
             let _ = write!(stderr(), "\r{} frames in {:.1} s ", frames(&statistics), statistics.seconds);
         }

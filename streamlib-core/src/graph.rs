@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::gpu::convertible;
 use crate::port::{Delivery, InputSpec, OutputSpec, Ports};
-use crate::processor::{IntoProcessor, MainLoop, Processor, Threading};
+use crate::processor::{FailurePolicy, IntoProcessor, MainLoop, Processor, Threading};
 use crate::{Error, ErrorKind, PixelFormat, Result};
 
 /// A node as data.
@@ -19,6 +19,21 @@ pub struct NodeSpec {
     pub outputs: Vec<OutputSpec>,
     /// On which thread it wants to run.
     pub threading: Threading,
+    /// What happens when it fails.
+    pub on_failure: FailurePolicy,
+}
+
+impl NodeSpec {
+    /// Whether the graph can go on without it: a sink, or a filter that gives what it takes.
+    fn can_be_bypassed(&self) -> bool {
+        match (self.inputs.as_slice(), self.outputs.as_slice()) {
+            ([_, ..], []) => true,
+            ([input], [output]) => {
+                input.message == output.message && input.formats.iter().all(|format| output.formats.contains(format))
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A port of a node, by their positions.
@@ -88,6 +103,8 @@ pub struct Graph {
     by_name: HashMap<String, usize>,
     /// The link of each connected input, so that connecting stays cheap in large graphs.
     producers: HashMap<PortRef, usize>,
+    /// The last number given to nodes without a name, by the name of their type.
+    unnamed: HashMap<String, usize>,
 }
 
 impl Graph {
@@ -118,8 +135,8 @@ impl Graph {
             input.delivery.check().map_err(|error| error.in_node(name.as_str()))?;
         }
         self.by_name.insert(name.clone(), self.spec.nodes.len());
-        let threading = processor.threading();
-        self.spec.nodes.push(NodeSpec { name, inputs: ports.inputs, outputs: ports.outputs, threading });
+        let (threading, on_failure) = (processor.threading(), processor.failure_policy());
+        self.spec.nodes.push(NodeSpec { name, inputs: ports.inputs, outputs: ports.outputs, threading, on_failure });
         self.processors.push(processor);
         Ok(())
     }
@@ -127,12 +144,16 @@ impl Graph {
     /// Adds a node under its type's name (`bouncing-ball`, or `bouncing-ball-2` if that is taken) and returns the name.
     pub fn add_unnamed<M, P: IntoProcessor<M>>(&mut self, processor: P) -> Result<String> {
         let base = P::default_name();
-        let mut name = base.clone();
-        let mut number = 1;
-        while self.by_name.contains_key(&name) {
+        // Begins where the last one of this name was found, so that adding stays cheap in large graphs.
+        let mut number = self.unnamed.get(&base).copied().unwrap_or(0);
+        let name = loop {
             number += 1;
-            name = format!("{base}-{number}");
-        }
+            let name = if number == 1 { base.clone() } else { format!("{base}-{number}") };
+            if !self.by_name.contains_key(&name) {
+                break name;
+            }
+        };
+        self.unnamed.insert(base, number);
         self.add(name.clone(), processor)?;
         Ok(name)
     }
@@ -152,6 +173,19 @@ impl Graph {
     pub fn chain<M>(&mut self, chain: impl IntoChain<M>) -> Result<()> {
         let names = chain.add_to(self)?;
         names.windows(2).try_for_each(|pair| self.connect(&pair[0], &pair[1]))
+    }
+
+    /// Says what happens when a node fails. A node that gives something else than it takes cannot be bypassed.
+    pub fn on_failure(&mut self, node: &str, policy: FailurePolicy) -> Result<()> {
+        let index = self.find_node(node)?;
+        let node = &mut self.spec.nodes[index];
+        if policy == FailurePolicy::Bypass && !node.can_be_bypassed() {
+            let message =
+                format!("node '{}' cannot be bypassed: it is no sink and no filter that gives what it takes", node.name);
+            return Err(Error::new(ErrorKind::InvalidArgument, message).hint("let it restart, or stop the run"));
+        }
+        node.on_failure = policy;
+        Ok(())
     }
 
     /// The graph as data.
@@ -194,16 +228,20 @@ impl Graph {
         Ok(())
     }
 
+    fn find_node(&self, name: &str) -> Result<usize> {
+        self.by_name.get(name).copied().ok_or_else(|| {
+            let names = self.spec.nodes.iter().take(20).map(|node| &*node.name).collect::<Vec<_>>().join(", ");
+            Error::new(ErrorKind::InvalidGraph, format!("there is no node '{name}'")).hint(format!("there is: {names}"))
+        })
+    }
+
     fn find<'a>(&'a self, end: &str, kind: &str, ports: impl Fn(&'a NodeSpec) -> Vec<&'a str>) -> Result<PortRef> {
         let (name, port) = match end.split_once('.') {
             Some((name, port)) => (name, Some(port)),
             None => (end, None),
         };
         let wrong = |message: String, hint: String| Error::new(ErrorKind::InvalidGraph, message).hint(hint);
-        let Some(&node) = self.by_name.get(name) else {
-            let names = self.spec.nodes.iter().take(20).map(|node| &*node.name).collect::<Vec<_>>().join(", ");
-            return Err(wrong(format!("there is no node '{name}'"), format!("there is: {names}")));
-        };
+        let node = self.find_node(name)?;
         let names = ports(&self.spec.nodes[node]);
         let list = names.join(", ");
         match (port, names.as_slice()) {

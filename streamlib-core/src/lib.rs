@@ -28,12 +28,14 @@ pub use graph::{Graph, GraphSpec, IntoChain, LinkSpec, NodeSpec, PortRef};
 pub use parameters::{Checker, Described, ParameterDescriptor, Tunable, Tuning, check_parameters, make};
 pub use plan::{Mode, Plan, PlanChange, PlannedLink, PlannedNode, Role, SegmentPlan};
 pub use port::link::{Dropped, LinkCounts, Transport};
-pub use port::{Delivery, In, InputOptions, InputSpec, Message, MessageType, Out, OutputOptions, OutputSpec, Ports};
+pub use port::{Delivery, In, InputOptions, InputSpec, Message, MessageType, Out, OutputOptions, OutputSpec, Pairing, Ports};
 pub use processor::{
-    Context, Counter, Filter, Flow, IntoProcessor, MainLoop, Next, Processor, Sink, Source, StopHandle, Threading,
+    Context, Counter, FailurePolicy, Filter, Flow, IntoProcessor, MainLoop, Next, Processor, Restart, Sink, Source, StopHandle,
+    Threading,
 };
 pub use registry::{Descriptor, PortDescriptor, Registry};
 pub use runtime::{
-    Latency, LinkStatistics, ManualClock, NodeStatistics, Percentiles, Running, Runtime, RuntimeOptions, Statistics, Stop,
+    Events, Latency, LinkStatistics, ManualClock, NodeStatistics, Percentiles, Reaction, RunEvent, RunEventKind, Running,
+    Runtime, RuntimeOptions, Statistics, Stop,
 };
 pub use time::{FrameRate, Timestamp};

@@ -1,12 +1,12 @@
 //! How a graph will run: segments, direct calls, queues and conversions. A pure function of the graph; needs no GPU.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use crate::graph::{GraphSpec, PortRef, conversion};
 use crate::port::link::Transport;
 use crate::port::{Delivery, MessageType};
-use crate::processor::Threading;
+use crate::processor::{FailurePolicy, Threading};
 use crate::{Error, ErrorKind, PixelFormat, Result, VideoFrame};
 
 /// Whether time passes while the graph runs.
@@ -46,6 +46,8 @@ pub struct PlannedNode {
     pub segment: usize,
     /// Whether nothing leaves it: the run's frame limit counts at these.
     pub is_sink: bool,
+    /// What happens when it fails.
+    pub on_failure: FailurePolicy,
 }
 
 /// A link of the plan. Ports are positions in [`Plan::nodes`] and among their ports.
@@ -99,7 +101,7 @@ pub struct PlanChange {
 }
 
 /// A segment's nodes and its links, by name. Positions in the graph do not matter: they move when other nodes come and go.
-type Outline<'a> = (Vec<(&'a str, Option<&'a Role>)>, Vec<(&'a str, Transport)>);
+type Outline<'a> = (Vec<(&'a str, Option<&'a Role>, FailurePolicy)>, Vec<(&'a str, Transport)>);
 
 /// Links before transports are known.
 struct Wire {
@@ -151,47 +153,60 @@ impl Plan {
 
     /// What has to be done to get from `old` to this. Starting is the change from an empty plan, stopping the change to one.
     pub fn change_from(&self, old: &Self) -> PlanChange {
-        let mine: HashMap<_, _> = self.segments.iter().map(|segment| (&segment.name, self.outline(segment))).collect();
-        let theirs: HashMap<_, _> = old.segments.iter().map(|segment| (&segment.name, old.outline(segment))).collect();
+        let (mine, theirs) = (self.outlines(), old.outlines());
         let mut change = PlanChange::default();
         for segment in &old.segments {
-            if mine.get(&segment.name) == theirs.get(&segment.name) {
+            if mine.get(&*segment.name) == theirs.get(&*segment.name) {
                 change.keep.push(segment.name.clone());
             } else {
                 change.stop.push(segment.name.clone());
             }
         }
-        let started = self.segments.iter().filter(|segment| mine.get(&segment.name) != theirs.get(&segment.name));
+        let started = self.segments.iter().filter(|segment| mine.get(&*segment.name) != theirs.get(&*segment.name));
         change.start.extend(started.map(|segment| segment.name.clone()));
         change
     }
 
-    /// Everything that makes a segment what it is, by names, so that two plans can be compared.
-    fn outline(&self, segment: &SegmentPlan) -> Outline<'_> {
+    /// Everything that makes each segment what it is, by names, so that two plans can be compared.
+    fn outlines(&self) -> HashMap<&str, Outline<'_>> {
+        let mut links = vec![Vec::new(); self.segments.len()];
+        for link in &self.links {
+            let (from, to) = (self.nodes[link.from.node].segment, self.nodes[link.to.node].segment);
+            links[from].push((&*link.name, link.transport));
+            if to != from {
+                links[to].push((&*link.name, link.transport));
+            }
+        }
         let inserted = |node: &'_ PlannedNode| matches!(node.role, Role::Convert { .. });
-        let planned = segment.nodes.iter().map(|index| &self.nodes[*index]);
-        let nodes = planned.map(|node| (&*node.name, inserted(node).then_some(&node.role))).collect();
-        let touches = |link: &&PlannedLink| segment.nodes.contains(&link.from.node) || segment.nodes.contains(&link.to.node);
-        let mut links: Vec<_> = self.links.iter().filter(touches).map(|link| (&*link.name, link.transport)).collect();
-        links.sort_unstable_by_key(|(name, _)| *name);
-        (nodes, links)
+        let outline = |(segment, mut links): (&'_ SegmentPlan, Vec<_>)| {
+            let planned = segment.nodes.iter().map(|index| &self.nodes[*index]);
+            let nodes = planned.map(|node| (&*node.name, inserted(node).then_some(&node.role), node.on_failure)).collect();
+            links.sort_unstable_by_key(|(name, _)| *name);
+            (nodes, links)
+        };
+        self.segments.iter().zip(links).map(|(segment, links)| (&*segment.name, outline((segment, links)))).collect()
     }
 
     /// The plan in words: a line a segment, a node and a link.
     pub fn explain(&self) -> String {
         let mut text = String::new();
+        let mut leaving = vec![Vec::new(); self.nodes.len()];
+        for link in &self.links {
+            leaving[link.from.node].push(link);
+        }
         for segment in &self.segments {
             let _ = writeln!(text, "segment '{}' ({})", segment.name, segment.reason);
             for index in &segment.nodes {
                 let node = &self.nodes[*index];
                 let _ = match &node.role {
-                    Role::Processor(_) => writeln!(text, "  {}", node.name),
+                    Role::Processor(_) if node.on_failure == FailurePolicy::Stop => writeln!(text, "  {}", node.name),
+                    Role::Processor(_) => writeln!(text, "  {} (on failure: {})", node.name, node.on_failure),
                     Role::Convert { from, to, .. } => {
                         let from = from.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
                         writeln!(text, "  {} (inserted: {from} becomes {to})", node.name)
                     }
                 };
-                for link in self.links.iter().filter(|link| link.from.node == *index) {
+                for link in &leaving[*index] {
                     let _ = writeln!(text, "    {} ({})", link.name, link.transport);
                 }
             }
@@ -204,7 +219,7 @@ fn check_inputs(graph: &GraphSpec) -> Result<()> {
     if graph.nodes.is_empty() {
         return Err(Error::new(ErrorKind::InvalidGraph, "the graph has no nodes").hint("add a source and a sink"));
     }
-    let connected: std::collections::HashSet<_> = graph.links.iter().map(|link| link.to).collect();
+    let connected: HashSet<_> = graph.links.iter().map(|link| link.to).collect();
     for (index, node) in graph.nodes.iter().enumerate() {
         for (port, input) in node.inputs.iter().enumerate() {
             if input.required && !connected.contains(&PortRef { node: index, port }) {
@@ -221,9 +236,11 @@ fn check_inputs(graph: &GraphSpec) -> Result<()> {
 /// The graph's nodes and, where an output's formats are not an input's, one conversion for each output and target, shared by
 /// all who need it.
 fn insert_conversions(graph: &GraphSpec) -> (Vec<PlannedNode>, Vec<Wire>) {
-    let planned = |name: String, role| PlannedNode { name, role, segment: usize::MAX, is_sink: true };
+    let planned = |name: String, role, on_failure| PlannedNode { name, role, segment: usize::MAX, is_sink: true, on_failure };
+    let processors = graph.nodes.iter().enumerate();
     let mut nodes: Vec<_> =
-        graph.nodes.iter().enumerate().map(|(index, node)| planned(node.name.clone(), Role::Processor(index))).collect();
+        processors.map(|(index, node)| planned(node.name.clone(), Role::Processor(index), node.on_failure)).collect();
+    let mut names: HashSet<_> = graph.nodes.iter().map(|node| node.name.clone()).collect();
     let mut wires = Vec::with_capacity(graph.links.len());
     let mut converters: HashMap<(PortRef, Vec<PixelFormat>), usize> = HashMap::new();
     for link in &graph.links {
@@ -238,12 +255,13 @@ fn insert_conversions(graph: &GraphSpec) -> (Vec<PlannedNode>, Vec<Wire>) {
         };
         let converter = *converters.entry((link.from, input.formats.clone())).or_insert_with(|| {
             let base = format!("{}-to-{to}", graph.nodes[link.from.node].name);
-            let taken = |name: &str| nodes.iter().any(|node| node.name == name);
             let name = std::iter::once(base.clone())
                 .chain((2..).map(|number| format!("{base}-{number}")))
-                .find(|name| !taken(name))
+                .find(|name| !names.contains(name))
                 .unwrap_or(base);
-            nodes.push(planned(name, Role::Convert { from: output.formats.clone(), accepted: input.formats.clone(), to }));
+            names.insert(name.clone());
+            let role = Role::Convert { from: output.formats.clone(), accepted: input.formats.clone(), to };
+            nodes.push(planned(name, role, FailurePolicy::Stop));
             wires.push(Wire {
                 from: link.from,
                 to: PortRef { node: nodes.len() - 1, port: 0 },
@@ -335,7 +353,7 @@ fn cut(graph: &GraphSpec, nodes: &mut [PlannedNode], wires: &[Wire], order: &[us
 mod tests {
     use super::*;
     use crate::graph::{LinkSpec, NodeSpec};
-    use crate::port::{InputOptions, OutputOptions, Ports};
+    use crate::port::{InputOptions, OutputOptions, Pairing, Ports};
 
     /// A node with so many inputs and outputs of frames.
     fn node(name: &str, inputs: &[InputOptions], outputs: &[OutputOptions], threading: Threading) -> NodeSpec {
@@ -346,14 +364,15 @@ mod tests {
         for output in outputs {
             ports.output::<VideoFrame>(*output);
         }
-        NodeSpec { name: name.into(), inputs: ports.inputs, outputs: ports.outputs, threading }
+        NodeSpec { name: name.into(), inputs: ports.inputs, outputs: ports.outputs, threading, on_failure: FailurePolicy::Stop }
     }
 
     fn link(from: usize, to: usize) -> LinkSpec {
         LinkSpec { from: PortRef { node: from, port: 0 }, to: PortRef { node: to, port: 0 }, delivery: None }
     }
 
-    const INPUT: InputOptions = InputOptions { name: "in", formats: None, delivery: Delivery::DropOldest(8), required: true };
+    const INPUT: InputOptions =
+        InputOptions { name: "in", formats: None, delivery: Delivery::DropOldest(8), required: true, pairing: Pairing::Each };
     const OUTPUT: OutputOptions = OutputOptions { name: "out", formats: None };
 
     /// Camera (yuyv or nv12) to ball (rgba8) to a window and a recording (i420).

@@ -2,110 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
+mod support;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use streamlib_core::*;
-
-#[derive(Clone, Debug, PartialEq)]
-struct Number(u64);
-
-impl Message for Number {}
-
-/// Counts from 0, so many times; waits for the clock if it has a rate.
-struct Numbers {
-    count: u64,
-    next: u64,
-    rate: Option<FrameRate>,
-}
-
-impl Numbers {
-    fn up_to(count: u64) -> Self {
-        Self { count, next: 0, rate: None }
-    }
-
-    fn at(rate: u32) -> Self {
-        Self { count: u64::MAX, next: 0, rate: Some(FrameRate::new(rate, 1).unwrap()) }
-    }
-}
-
-impl Source<Number> for Numbers {
-    fn produce(&mut self, cx: &mut Context<'_>) -> Result<Next<Number>> {
-        if self.next == self.count {
-            return Ok(Next::End);
-        }
-        if let Some(rate) = self.rate
-            && !cx.wait_until(rate.timestamp_of(self.next))
-        {
-            return Ok(Next::Skip);
-        }
-        self.next += 1;
-        Ok(Next::Item(Number(self.next - 1)))
-    }
-}
-
-/// Keeps what it gets, for the test to see.
-#[derive(Clone, Default)]
-struct Collect {
-    seen: Arc<Mutex<Vec<u64>>>,
-    finished: Arc<AtomicU64>,
-    own_thread: bool,
-    delivery: Option<Delivery>,
-}
-
-impl Collect {
-    fn threaded(delivery: Delivery) -> Self {
-        Self { own_thread: true, delivery: Some(delivery), ..Self::default() }
-    }
-
-    fn seen(&self) -> Vec<u64> {
-        self.seen.lock().unwrap().clone()
-    }
-}
-
-impl Sink<Number> for Collect {
-    fn input(&self) -> InputOptions {
-        InputOptions { delivery: self.delivery.unwrap_or(Delivery::Latest), ..Default::default() }
-    }
-    fn threading(&self) -> Threading {
-        if self.own_thread { Threading::Own } else { Threading::Shared }
-    }
-    fn consume(&mut self, number: Number, _: &mut Context<'_>) -> Result<()> {
-        self.seen.lock().unwrap().push(number.0);
-        Ok(())
-    }
-    fn finish(&mut self, _: &mut Context<'_>) -> Result<()> {
-        self.finished.fetch_add(1, Ordering::SeqCst);
-        Ok(())
-    }
-}
-
-fn add_one(number: Number, _: &mut Context<'_>) -> Result<Number> {
-    Ok(Number(number.0 + 1))
-}
-
-fn options() -> RuntimeOptions {
-    RuntimeOptions { stop_on_signals: false, ..Default::default() }
-}
-
-fn offline() -> Runtime {
-    Runtime::new(RuntimeOptions { mode: Mode::Offline, ..options() })
-}
-
-fn assert_adds_up(statistics: &Statistics) {
-    assert_eq!(statistics.unbalanced_links(), Vec::<&str>::new());
-    assert!(statistics.links.values().all(|link| link.counts.queued == 0), "{:?}", statistics.links);
-}
-
-/// Waits for a condition with a deadline.
-fn eventually(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !condition() {
-        assert!(Instant::now() < deadline, "never happened: {what}");
-        std::thread::yield_now();
-    }
-}
+use support::*;
 
 #[test]
 fn a_chain_carries_everything_in_order() {
@@ -516,7 +420,7 @@ fn graphs_that_cannot_be_are_refused_by_name() {
     assert!(refused(graph.add("sink", Collect::default())).contains("two nodes of the name 'sink'"));
     assert!(refused(graph.add("a.b", Collect::default())).contains("'a.b'"));
     let types = refused(graph.connect("numbers", "other"));
-    assert!(types.contains("numbers.out gives runtime::Number, but other.in takes"), "{types}");
+    assert!(types.contains("numbers.out gives runtime::support::Number, but other.in takes"), "{types}");
     assert!(refused(graph.connect("nobody", "sink")).contains("no node 'nobody'; there is: numbers, other, sink"));
     assert!(refused(graph.connect("numbers.left", "sink")).contains("no output 'left'; it has: out"));
     assert!(refused(graph.connect("sink", "numbers")).contains("'sink' has no output"));

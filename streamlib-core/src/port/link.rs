@@ -2,11 +2,13 @@
 
 use std::any::Any;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crossbeam::sync::Unparker;
 
 use super::{Delivery, Message};
+use crate::Timestamp;
 
 /// How messages get from producer to consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,13 +38,47 @@ pub struct Dropped {
     pub closed: u64,
     /// The run was stopped without draining.
     pub discarded: u64,
+    /// The consumer aligns its inputs, and no other input had a message of that time.
+    pub unmatched: u64,
+    /// The consumer had failed and was waiting to be restarted.
+    pub restarting: u64,
 }
 
 impl Dropped {
     /// All together.
     pub fn total(&self) -> u64 {
-        self.overflow + self.closed + self.discarded
+        self.overflow + self.closed + self.discarded + self.unmatched + self.restarting
     }
+}
+
+/// Why a message was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DropReason {
+    Overflow,
+    Closed,
+    Discarded,
+    Unmatched,
+    Restarting,
+}
+
+impl Dropped {
+    fn count(&mut self, reason: DropReason, messages: u64) {
+        *match reason {
+            DropReason::Overflow => &mut self.overflow,
+            DropReason::Closed => &mut self.closed,
+            DropReason::Discarded => &mut self.discarded,
+            DropReason::Unmatched => &mut self.unmatched,
+            DropReason::Restarting => &mut self.restarting,
+        } += messages;
+    }
+}
+
+/// The times of the first two messages that wait; `None` where there is none, or it has no time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) messages: usize,
+    pub(crate) first: Option<Timestamp>,
+    pub(crate) second: Option<Timestamp>,
 }
 
 /// The account of a link: `sent == received + dropped.total() + queued`, at any moment.
@@ -85,8 +121,18 @@ pub(crate) trait AnyLink: Send + Sync {
     fn end(&self);
     /// The consumer takes no more. What waits is dropped as closed.
     fn close(&self);
-    /// Drops what waits as discarded.
-    fn discard(&self);
+    /// Drops what waits and what was not flushed yet.
+    fn discard(&self, reason: DropReason);
+    /// Drops the first message that the consumer could take.
+    fn drop_first(&self, reason: DropReason);
+    /// What the consumer can take.
+    fn waiting(&self) -> Waiting;
+    /// From now on keeps the message that was taken last, so that it can be forwarded.
+    fn keep_taken(&self);
+    /// Sends the message that was taken last on, in the consumer's stead; once.
+    fn forward_taken(&self, to: &[Arc<dyn AnyLink>]);
+    /// Takes the next message and sends it on. Whether there was one.
+    fn forward(&self, to: &[Arc<dyn AnyLink>]) -> bool;
     /// Whom to wake when there is something to take, and when there is room again.
     fn connect(&self, consumer: Unparker, producer: Unparker);
     /// For getting the type back.
@@ -96,21 +142,26 @@ pub(crate) trait AnyLink: Send + Sync {
 pub(crate) struct Link<T> {
     transport: Transport,
     state: Mutex<State<T>>,
+    /// What can be known without the lock: it is asked far more often than it changes, under the lock.
+    waiting: AtomicUsize,
+    arrived: AtomicU64,
+    flags: AtomicU8,
     /// Consumer and producer; a direct link needs no waking.
     wakers: OnceLock<(Unparker, Unparker)>,
 }
+
+const ENDED: u8 = 1;
+const CLOSED: u8 = 2;
 
 struct State<T> {
     /// What the consumer can take.
     queue: VecDeque<T>,
     /// What was sent but not flushed: its GPU commands may not have been submitted yet.
     staged: VecDeque<T>,
-    /// The newest message, for consumers that ask for it again.
+    /// The newest message that was taken, where somebody may ask for it again.
     latest: Option<T>,
+    keeps_taken: bool,
     counts: LinkCounts,
-    arrived: u64,
-    ended: bool,
-    closed: bool,
 }
 
 /// What one locked step of flushing came to.
@@ -129,18 +180,27 @@ impl<T: Message> Link<T> {
         };
         let state = State {
             queue: VecDeque::with_capacity(capacity),
-            staged: VecDeque::with_capacity(1),
+            staged: VecDeque::new(),
             latest: None,
+            keeps_taken: false,
             counts: LinkCounts::default(),
-            arrived: 0,
-            ended: false,
-            closed: false,
         };
-        Self { transport, state: Mutex::new(state), wakers: OnceLock::new() }
+        Self {
+            transport,
+            state: Mutex::new(state),
+            waiting: AtomicUsize::new(0),
+            arrived: AtomicU64::new(0),
+            flags: AtomicU8::new(0),
+            wakers: OnceLock::new(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is(&self, flag: u8) -> bool {
+        self.flags.load(Ordering::Acquire) & flag != 0
     }
 
     fn wake_consumer(&self) {
@@ -155,29 +215,46 @@ impl<T: Message> Link<T> {
         }
     }
 
+    /// The consumer can take `message` from now on.
+    fn arrive(&self, state: &mut State<T>, message: T) {
+        state.queue.push_back(message);
+        self.arrived.store(self.arrived.load(Ordering::Relaxed) + 1, Ordering::Release);
+        self.waiting.store(state.queue.len(), Ordering::Release);
+    }
+
+    fn pop(&self, state: &mut State<T>) -> Option<T> {
+        let message = state.queue.pop_front()?;
+        state.counts.queued -= 1;
+        self.waiting.store(state.queue.len(), Ordering::Release);
+        Some(message)
+    }
+
     pub(crate) fn send(&self, message: T) {
         let mut state = self.state();
         state.counts.sent += 1;
-        if state.closed || state.ended {
+        let flags = self.flags.load(Ordering::Acquire);
+        if flags != 0 {
             // After its end only a thread that was left behind sends.
-            let closed = state.closed;
-            let dropped = &mut state.counts.dropped;
-            *(if closed { &mut dropped.closed } else { &mut dropped.discarded }) += 1;
+            let reason = if flags & CLOSED != 0 { DropReason::Closed } else { DropReason::Discarded };
+            state.counts.dropped.count(reason, 1);
             drop(state);
             drop(message);
             return;
         }
         state.counts.queued += 1;
         match self.transport {
-            Transport::Direct => state.arrive(message),
+            Transport::Direct => self.arrive(&mut state, message),
             Transport::Queue(_) => state.staged.push_back(message),
         }
     }
 
     pub(crate) fn take(&self) -> Option<T> {
         let mut state = self.state();
-        let message = state.take()?;
+        let message = self.pop(&mut state)?;
+        state.counts.received += 1;
+        let previous = if state.keeps_taken { state.latest.replace(message.clone()) } else { None };
         drop(state);
+        drop(previous);
         if matches!(self.transport, Transport::Queue(Delivery::Block(_))) {
             self.wake_producer();
         }
@@ -187,7 +264,7 @@ impl<T: Message> Link<T> {
     /// The newest message that ever came, `None` if none came yet, and how many were taken to get at it.
     pub(crate) fn latest(&self) -> (Option<T>, u64) {
         // Not more than waits now: a quick producer may send for ever.
-        let waiting = self.state().queue.len();
+        let waiting = self.waiting.load(Ordering::Acquire);
         let mut taken = 0;
         while taken < waiting as u64
             && let Some(message) = self.take()
@@ -205,51 +282,43 @@ impl<T: Message> Link<T> {
         let mut state = self.state();
         while let Some(message) = state.staged.pop_front() {
             if state.queue.len() < delivery.capacity() {
-                state.arrive(message);
+                self.arrive(&mut state, message);
                 continue;
             }
             if let Delivery::Block(_) = delivery {
                 state.staged.push_front(message);
                 return Step::Full;
             }
-            state.arrive(message);
-            state.counts.queued -= 1;
-            state.counts.dropped.overflow += 1;
-            if let Some(oldest) = state.queue.pop_front() {
+            self.arrive(&mut state, message);
+            state.counts.dropped.count(DropReason::Overflow, 1);
+            if let Some(oldest) = self.pop(&mut state) {
                 return Step::Overflowed(oldest);
             }
         }
         Step::Done
     }
 
-    /// Empties the queues into the count that `dropped` picks.
-    fn drop_all(&self, mark: impl FnOnce(&mut State<T>), dropped: impl FnOnce(&mut Dropped) -> &mut u64) {
+    /// Empties the queues, counted as lost by `reason`, with the flags set from then on.
+    fn drop_all(&self, flags: u8, reason: DropReason) {
         let mut state = self.state();
-        mark(&mut state);
+        self.flags.fetch_or(flags, Ordering::AcqRel);
         let queue = std::mem::take(&mut state.queue);
         let staged = std::mem::take(&mut state.staged);
-        let latest = state.latest.take();
+        let latest = if flags == 0 { None } else { state.latest.take() };
+        self.waiting.store(0, Ordering::Release);
         let count = (queue.len() + staged.len()) as u64;
         state.counts.queued -= count;
-        *dropped(&mut state.counts.dropped) += count;
+        state.counts.dropped.count(reason, count);
         drop(state);
         drop((queue, staged, latest));
         self.wake_producer();
         self.wake_consumer();
     }
-}
 
-impl<T> State<T> {
-    fn arrive(&mut self, message: T) {
-        self.arrived += 1;
-        self.queue.push_back(message);
-    }
-
-    fn take(&mut self) -> Option<T> {
-        let message = self.queue.pop_front()?;
-        self.counts.received += 1;
-        self.counts.queued -= 1;
-        Some(message)
+    fn send_to_all(message: T, to: &[Arc<dyn AnyLink>]) {
+        for link in to.iter().filter_map(|link| link.as_any().downcast_ref::<Self>()) {
+            link.send(message.clone());
+        }
     }
 }
 
@@ -261,24 +330,24 @@ impl<T: Message> AnyLink for Link<T> {
     }
 
     fn arrived(&self) -> u64 {
-        self.state().arrived
+        self.arrived.load(Ordering::Acquire)
     }
 
     fn has_message(&self) -> bool {
-        !self.state().queue.is_empty()
+        self.waiting.load(Ordering::Acquire) > 0
     }
 
     fn has_ended(&self) -> bool {
-        self.state().ended
+        self.is(ENDED)
     }
 
     fn is_exhausted(&self) -> bool {
-        let state = self.state();
-        state.ended && state.queue.is_empty()
+        // In this order: nothing arrives after the end.
+        self.is(ENDED) && !self.has_message()
     }
 
     fn is_closed(&self) -> bool {
-        self.state().closed
+        self.is(CLOSED)
     }
 
     fn flush(&self) -> bool {
@@ -298,21 +367,53 @@ impl<T: Message> AnyLink for Link<T> {
 
     fn end(&self) {
         let mut state = self.state();
-        state.ended = true;
+        self.flags.fetch_or(ENDED, Ordering::AcqRel);
         let staged = std::mem::take(&mut state.staged);
         state.counts.queued -= staged.len() as u64;
-        state.counts.dropped.discarded += staged.len() as u64;
+        state.counts.dropped.count(DropReason::Discarded, staged.len() as u64);
         drop(state);
         drop(staged);
         self.wake_consumer();
     }
 
     fn close(&self) {
-        self.drop_all(|state| state.closed = true, |dropped| &mut dropped.closed);
+        self.drop_all(CLOSED, DropReason::Closed);
     }
 
-    fn discard(&self) {
-        self.drop_all(|_| (), |dropped| &mut dropped.discarded);
+    fn discard(&self, reason: DropReason) {
+        self.drop_all(0, reason);
+    }
+
+    fn drop_first(&self, reason: DropReason) {
+        let mut state = self.state();
+        let message = self.pop(&mut state);
+        state.counts.dropped.count(reason, u64::from(message.is_some()));
+        drop(state);
+        drop(message);
+        self.wake_producer();
+    }
+
+    fn waiting(&self) -> Waiting {
+        let state = self.state();
+        let time = |index: usize| state.queue.get(index).and_then(Message::time);
+        Waiting { messages: state.queue.len(), first: time(0), second: time(1) }
+    }
+
+    fn keep_taken(&self) {
+        self.state().keeps_taken = true;
+    }
+
+    fn forward_taken(&self, to: &[Arc<dyn AnyLink>]) {
+        let taken = self.state().latest.take();
+        if let Some(message) = taken {
+            Self::send_to_all(message, to);
+        }
+    }
+
+    fn forward(&self, to: &[Arc<dyn AnyLink>]) -> bool {
+        let Some(message) = self.take() else { return false };
+        Self::send_to_all(message, to);
+        true
     }
 
     fn connect(&self, consumer: Unparker, producer: Unparker) {
@@ -376,7 +477,7 @@ mod tests {
         closed.send(9);
         assert_eq!(closed.counts().dropped, Dropped { closed: 3, ..Default::default() });
         let discarded = filled(Delivery::Block(4), 2);
-        discarded.discard();
+        discarded.discard(DropReason::Discarded);
         assert_eq!(discarded.counts().dropped, Dropped { discarded: 2, ..Default::default() });
         let ended = filled(Delivery::Block(1), 2);
         ended.end();
@@ -386,6 +487,20 @@ mod tests {
         for link in [closed, discarded, ended] {
             assert!(link.counts().adds_up());
         }
+    }
+
+    #[test]
+    fn what_was_taken_last_can_be_forwarded_once() {
+        let target = Arc::new(Link::<u32>::new(Transport::Direct));
+        let to: Vec<Arc<dyn AnyLink>> = vec![target.clone()];
+        let link = filled(Delivery::Block(4), 3);
+        link.keep_taken();
+        assert_eq!(link.take(), Some(0));
+        link.forward_taken(&to);
+        link.forward_taken(&to);
+        assert!(link.forward(&to) && link.forward(&to) && !link.forward(&to));
+        assert_eq!(rest(&target), [0, 1, 2]);
+        assert_eq!((link.counts().received, target.counts().sent), (3, 3));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::any::TypeId;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::{Error, ErrorKind, PixelFormat, Result, VideoFrame};
+use crate::{Error, ErrorKind, PixelFormat, Result, Timestamp, VideoFrame};
 use link::{AnyLink, Link, Transport};
 
 /// What can travel over a link: [`VideoFrame`], or any type of one's own.
@@ -33,6 +34,11 @@ pub trait Message: Clone + Send + 'static {
         let _ = visit;
     }
 
+    /// When what it carries was captured: what [`Pairing::Aligned`] inputs are matched by. Default: it has no time.
+    fn time(&self) -> Option<Timestamp> {
+        None
+    }
+
     /// The pixel formats that a port of this type has when it names none: `rgba8` for frames, none for other types.
     fn default_formats() -> &'static [PixelFormat] {
         &[]
@@ -42,6 +48,10 @@ pub trait Message: Clone + Send + 'static {
 impl Message for VideoFrame {
     fn visit_frames(&self, visit: &mut dyn FnMut(&VideoFrame)) {
         visit(self);
+    }
+
+    fn time(&self) -> Option<Timestamp> {
+        Some(self.time())
     }
 
     fn default_formats() -> &'static [PixelFormat] {
@@ -129,6 +139,26 @@ impl fmt::Display for Delivery {
     }
 }
 
+/// What messages of an input have to do with those of the other inputs of its processor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pairing {
+    /// Nothing: each is reason enough to call `process`.
+    #[default]
+    Each,
+    /// `process` is called when every aligned input has a message, all captured at the same time. At most so far may this
+    /// input's lie behind the newest of them; one that lies further behind has no partner: it is dropped and counted as
+    /// `unmatched`. Of several that would do, the nearest is taken: offline of all, live of those that have arrived.
+    ///
+    /// Times come from [`Message::time`] and must not go back on a link. Give the queue room for what may wait for a partner.
+    Aligned {
+        /// How far behind: less than half the distance of two frames leaves no doubt which belong together.
+        tolerance: Duration,
+    },
+    /// It is no reason to call `process`, unless all inputs are of this kind; [`Context::latest`](crate::Context::latest) gives
+    /// the newest.
+    Latest,
+}
+
 /// How to declare an input.
 #[derive(Clone, Copy, Debug)]
 pub struct InputOptions {
@@ -141,11 +171,13 @@ pub struct InputOptions {
     pub delivery: Delivery,
     /// Whether the graph cannot run without it. Default: `true`.
     pub required: bool,
+    /// What its messages have to do with those of the other inputs. Default: nothing.
+    pub pairing: Pairing,
 }
 
 impl Default for InputOptions {
     fn default() -> Self {
-        Self { name: "in", formats: None, delivery: Delivery::Latest, required: true }
+        Self { name: "in", formats: None, delivery: Delivery::Latest, required: true, pairing: Pairing::Each }
     }
 }
 
@@ -177,6 +209,8 @@ pub struct InputSpec {
     pub delivery: Delivery,
     /// Whether the graph cannot run without it.
     pub required: bool,
+    /// What its messages have to do with those of the other inputs.
+    pub pairing: Pairing,
 }
 
 /// A declared output.
@@ -206,6 +240,7 @@ impl Ports {
             formats: options.formats.unwrap_or_else(T::default_formats).to_vec(),
             delivery: options.delivery,
             required: options.required,
+            pairing: options.pairing,
         });
         In { index: self.inputs.len() - 1, message: PhantomData }
     }

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Context, Filter, Flow, MainLoop, Next, Processor, Sink, Source, Threading};
+use super::{Context, FailurePolicy, Filter, Flow, MainLoop, Next, Processor, Sink, Source, Threading};
 use crate::port::{In, Message, Out, Ports};
 use crate::{Result, Tunable};
 
@@ -174,6 +174,10 @@ struct SinkNode<S, T> {
 impl<T: Message, S: Sink<T>> Processor for SinkNode<S, T> {
     fn ports(&mut self, ports: &mut Ports) {
         self.input = ports.input(self.sink.input());
+    }
+
+    fn failure_policy(&self) -> FailurePolicy {
+        self.sink.failure_policy()
     }
 
     fn threading(&self) -> Threading {

@@ -59,6 +59,8 @@ pub(crate) struct NodePorts {
     pub(crate) outputs: Vec<Vec<Arc<dyn AnyLink>>>,
     /// Messages that were taken from the inputs.
     pub(crate) taken: u64,
+    /// Messages that were sent to the outputs.
+    pub(crate) sent: u64,
     /// Frames that will be delivered by work which is still to be submitted.
     pub(crate) delivering: Vec<VideoFrame>,
     /// Submissions whose completion delivers a frame, and when it was captured.
@@ -108,6 +110,7 @@ impl Context<'_> {
     /// work recorded so far was submitted.
     pub fn send<T: Message>(&mut self, output: Out<T>, message: T) {
         message.visit_frames(&mut |frame| frame.lease().publish());
+        self.ports.sent += 1;
         let Some(links) = self.ports.outputs.get(output.index) else { return };
         let links = links.iter().filter_map(|link| link.as_any().downcast_ref::<Link<T>>());
         let mut previous: Option<&Link<T>> = None;

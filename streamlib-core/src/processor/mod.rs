@@ -2,6 +2,7 @@
 
 mod adapt;
 mod context;
+mod failure;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 pub use adapt::IntoProcessor;
 pub use context::{Context, Counter, StopHandle};
 pub(crate) use context::{Environment, NodePorts};
+pub use failure::{FailurePolicy, Restart};
 
 use crate::port::{InputOptions, Message, OutputOptions, Ports};
 use crate::{Result, Tunable, VideoFrame};
@@ -48,6 +50,11 @@ pub trait Processor: Send + 'static {
         Threading::Shared
     }
 
+    /// What happens when it fails, unless the graph says otherwise. Default: the run stops.
+    fn failure_policy(&self) -> FailurePolicy {
+        FailurePolicy::Stop
+    }
+
     /// How long one call may take before the runtime gives it up as stuck: its thread is left behind, the run ends with
     /// [`ErrorKind::Stalled`](crate::ErrorKind::Stalled). Default: for ever.
     fn patience(&self) -> Option<Duration> {
@@ -77,6 +84,8 @@ pub trait Processor: Send + 'static {
     }
 
     /// Gets ready: opens devices, compiles shaders. No frame flows before every processor of the graph is ready.
+    ///
+    /// Called again after a failure where the policy is to restart: it begins afresh, whatever an earlier attempt left.
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
         let _ = cx;
         Ok(())
@@ -187,6 +196,11 @@ pub trait Sink<T: Message = VideoFrame>: Send + 'static {
     /// See [`Processor::threading`].
     fn threading(&self) -> Threading {
         Threading::Shared
+    }
+
+    /// See [`Processor::failure_policy`].
+    fn failure_policy(&self) -> FailurePolicy {
+        FailurePolicy::Stop
     }
 
     /// See [`Processor::tick_interval`].

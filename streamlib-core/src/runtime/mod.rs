@@ -3,11 +3,13 @@
 mod clock;
 mod convert;
 mod environment;
+mod events;
 mod segment;
 mod shared;
 mod signals;
 mod statistics;
 mod supervisor;
+mod tuner;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -17,6 +19,7 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::bounded;
 
 pub use clock::ManualClock;
+pub use events::{Events, Reaction, RunEvent, RunEventKind};
 pub use statistics::{Latency, LinkStatistics, NodeStatistics, Percentiles, Statistics};
 
 use crate::graph::Graph;
@@ -25,9 +28,10 @@ use crate::port::link::AnyLink;
 use crate::processor::{IntoProcessor, MainLoop, NodePorts, Processor};
 use crate::time::deadline_after;
 use crate::{Error, ErrorKind, GpuContext, GpuOptions, LeaseReport, Result};
-use segment::{Node, Segment};
+use segment::{Join, Node, Segment};
 use shared::{Event, Phase, Shared};
 use supervisor::{Supervisor, Watched};
+use tuner::Tuner;
 
 /// How to run graphs.
 #[derive(Clone, Debug)]
@@ -125,17 +129,17 @@ impl Runtime {
         outcome.map(|()| statistics)
     }
 
-    /// The same, and shows `observe` what was done so far, every `interval` on another thread, and once more at the end, also when
-    /// it ends in an error.
-    pub fn run_with(&self, graph: Graph, interval: Duration, mut observe: impl FnMut(Statistics) + Send) -> Result<Statistics> {
+    /// The same, and shows `observe` the running graph every `interval` on another thread, and once more at the end, also when it
+    /// ends in an error. This is where to watch its statistics and events, set parameters and stop it.
+    pub fn run_with(&self, graph: Graph, interval: Duration, mut observe: impl FnMut(&Running) + Send) -> Result<Statistics> {
         let main_loop = graph.main_loop();
         let running = self.start_with(graph, main_loop.clone())?;
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !running.wait_for(interval) {
-                    observe(running.statistics());
+                    observe(&running);
                 }
-                observe(running.statistics());
+                observe(&running);
             });
             if let Some(main_loop) = main_loop {
                 main_loop.run(&|| running.is_over());
@@ -162,24 +166,37 @@ impl Runtime {
         let links: Vec<_> = plan.links.iter().map(|link| link.message.make_link(link.transport)).collect();
         let (events, receiver) = bounded(4 * plan.nodes.len() + 64);
         let segments = plan.segments.len();
-        let shared = Arc::new(Shared::new(self.options.clone(), self.gpu.clone(), plan.nodes.len(), segments, events));
-        let (spec, processors) = graph.into_parts();
+        let (spec, mut processors) = graph.into_parts();
+        let tuners = plan.nodes.iter().map(|planned| match planned.role {
+            Role::Processor(position) => Tuner::new(processors[position].tunable().map(|tunable| tunable.tuning())),
+            Role::Convert { .. } => Tuner::default(),
+        });
+        let tuners = tuners.collect();
+        let shared = Arc::new(Shared::new(self.options.clone(), self.gpu.clone(), tuners, segments, events));
         let mut patience = vec![None; plan.nodes.len()];
         let mut processors: Vec<_> = processors.into_iter().map(Some).collect();
         let mut nodes: Vec<Option<Node>> = Vec::with_capacity(plan.nodes.len());
         let mut ends = Ends::new(&plan, &links);
         for (index, planned) in plan.nodes.iter().enumerate() {
-            let (processor, inputs, outputs) = match &planned.role {
+            let (processor, join, inputs, outputs) = match &planned.role {
                 Role::Processor(position) => {
                     let node = &spec.nodes[*position];
-                    (processors[*position].take(), node.inputs.len(), node.outputs.len())
+                    (processors[*position].take(), Join::new(&node.inputs), node.inputs.len(), node.outputs.len())
                 }
-                Role::Convert { accepted, .. } => (Some(converter(accepted.clone())), 1, 1),
+                Role::Convert { accepted, .. } => (Some(converter(accepted.clone())), Join::default(), 1, 1),
             };
             let Some(processor) = processor else { continue };
             patience[index] = processor.patience();
             let ports = ends.of(index, &planned.name, inputs, outputs);
-            nodes.push(Some(Node::new(processor, ports, planned.is_sink)));
+            nodes.push(Some(Node::new(processor, ports, planned.is_sink, planned.on_failure, join)));
+        }
+        let (mut leaving, mut arriving) = (vec![Vec::new(); segments], vec![Vec::new(); segments]);
+        for (planned, link) in plan.links.iter().zip(&links) {
+            let (from, to) = (plan.nodes[planned.from.node].segment, plan.nodes[planned.to.node].segment);
+            if from != to {
+                leaving[from].push(link.clone());
+                arriving[to].push(link.clone());
+            }
         }
         let runners: Vec<_> = plan
             .segments
@@ -187,7 +204,7 @@ impl Runtime {
             .enumerate()
             .map(|(number, segment)| {
                 let nodes = segment.nodes.iter().filter_map(|index| nodes[*index].take()).collect();
-                Segment::new(number, nodes, shared.clone())
+                Segment::new(number, nodes, leaving[number].clone(), shared.clone())
             })
             .collect();
         for (planned, link) in plan.links.iter().zip(&links) {
@@ -196,20 +213,13 @@ impl Runtime {
                 link.connect(waker(planned.to.node), waker(planned.from.node));
             }
         }
-        let crossing = |segment: usize, leaving: bool| {
-            let of = |node: usize| plan.nodes[node].segment;
-            let mine = move |link: &&crate::PlannedLink| {
-                let (from, to) = (of(link.from.node), of(link.to.node));
-                from != to && if leaving { from == segment } else { to == segment }
-            };
-            plan.links.iter().zip(&links).filter(|(planned, _)| mine(planned)).map(|(_, link)| link.clone()).collect::<Vec<_>>()
-        };
         let mut watched = Vec::with_capacity(segments);
         for (number, runner) in
             runners.into_iter().enumerate().filter(|(number, _)| starts.contains(&plan.segments[*number].name))
         {
             let name = plan.segments[number].name.clone();
-            let (waker, outgoing, incoming) = (runner.waker(), crossing(number, true), crossing(number, false));
+            let waker = runner.waker();
+            let (outgoing, incoming) = (std::mem::take(&mut leaving[number]), std::mem::take(&mut arriving[number]));
             let thread = std::thread::Builder::new().name(name.clone()).spawn(move || runner.run());
             let thread = thread.map_err(|error| {
                 shared.advance_to(Phase::Discarding);
@@ -276,6 +286,7 @@ impl<'a> Ends<'a> {
             inputs: vec![None; inputs],
             outputs: vec![Vec::new(); outputs],
             taken: 0,
+            sent: 0,
             delivering: Vec::new(),
             undelivered: VecDeque::with_capacity(16),
         };
@@ -357,6 +368,37 @@ impl Running {
                 .collect::<BTreeMap<_, _>>(),
             gpu: self.shared.opened_gpu().map(GpuContext::statistics),
         }
+    }
+
+    /// Sets parameters of a node from any thread: `running.set_parameters("bouncing-ball", json!({ "radius": 0.1 }))`. What
+    /// `changes`, a JSON object, does not name stays as it is.
+    ///
+    /// Names, types, ranges and what the processor itself checks are checked now; the processor takes the values between two
+    /// frames, never in the middle of one. Fails with [`ErrorKind::InvalidArgument`] and changes nothing if a value cannot be,
+    /// or cannot be set while the graph runs. What a device refuses later is an event ([`RunEventKind::ParametersRefused`]).
+    pub fn set_parameters(&self, node: &str, changes: impl serde::Serialize) -> Result<()> {
+        let changes = serde_json::to_value(changes).map_err(|error| {
+            Error::new(ErrorKind::InvalidArgument, "the parameters cannot be written as JSON").caused_by(error).in_node(node)
+        })?;
+        let index = self.find(node)?;
+        self.shared.set_parameters(index, &changes).map_err(|error| error.in_node(node))
+    }
+
+    /// The parameters of a node as they were set last.
+    pub fn parameters(&self, node: &str) -> Result<serde_json::Value> {
+        self.shared.tuners[self.find(node)?].values().map_err(|error| error.in_node(node))
+    }
+
+    fn find(&self, node: &str) -> Result<usize> {
+        self.plan.nodes.iter().position(|planned| planned.name == node).ok_or_else(|| {
+            let names = self.plan.nodes.iter().take(20).map(|planned| &*planned.name).collect::<Vec<_>>().join(", ");
+            Error::new(ErrorKind::NotFound, format!("there is no node '{node}'")).hint(format!("there is: {names}"))
+        })
+    }
+
+    /// What happens to its processors: failures, restarts, refused parameters. From the beginning of the run.
+    pub fn events(&self) -> Events {
+        Events { log: self.shared.log.clone(), next: 0 }
     }
 
     /// Which textures are out, taken by which node, held how long.

@@ -8,7 +8,9 @@ use crossbeam::channel::Sender;
 use crossbeam::sync::Unparker;
 
 use super::clock::Clock;
+use super::events::{EventLog, RunEvent, RunEventKind};
 use super::statistics::NodeMeter;
+use super::tuner::Tuner;
 use super::{Gpu, RuntimeOptions};
 use crate::plan::Mode;
 use crate::{Error, ErrorKind, GpuContext, Result};
@@ -35,6 +37,8 @@ pub(crate) enum Event {
     Failed(Error),
     /// A sink has had all the frames it was asked for.
     SinkSatisfied,
+    /// A sink failed, and the run goes on without it.
+    SinkLeftOut(Error),
     /// The segment's thread is about to end.
     Finished(usize),
     /// Somebody wants the run to move on to this phase.
@@ -83,6 +87,11 @@ pub(crate) struct Shared {
     pub(crate) ended: OnceLock<Instant>,
     /// How many nodes have closed their inputs: when it changes, producers look whether they are still wanted.
     pub(crate) closures: AtomicU64,
+    /// For each node, the parameters that can be set.
+    pub(crate) tuners: Vec<Tuner>,
+    /// How many times parameters were set: when it changes, segments look for theirs.
+    pub(crate) tuned: AtomicU64,
+    pub(crate) log: Arc<EventLog>,
     /// The device of this run, once it has asked for one; a device that is lost meanwhile stays this run's.
     gpu: OnceLock<GpuContext>,
     runtimes_gpu: Arc<Gpu>,
@@ -90,19 +99,28 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(options: RuntimeOptions, gpu: Arc<Gpu>, nodes: usize, segments: usize, events: Sender<Event>) -> Self {
+    pub(crate) fn new(
+        options: RuntimeOptions,
+        gpu: Arc<Gpu>,
+        tuners: Vec<Tuner>,
+        segments: usize,
+        events: Sender<Event>,
+    ) -> Self {
         Self {
             phase: AtomicU8::new(Phase::Starting as u8),
             paused: AtomicBool::new(false),
             clock: Clock::new(options.clock.as_ref()),
             mode: options.mode,
             options,
-            meters: (0..nodes).map(|_| NodeMeter::new()).collect(),
+            meters: tuners.iter().map(|_| NodeMeter::new()).collect(),
             activities: (0..segments).map(|_| Activity::new()).collect(),
             events,
             started: OnceLock::new(),
             ended: OnceLock::new(),
             closures: AtomicU64::new(0),
+            tuners,
+            tuned: AtomicU64::new(0),
+            log: Arc::default(),
             gpu: OnceLock::new(),
             runtimes_gpu: gpu,
             wakers: Mutex::default(),
@@ -131,6 +149,19 @@ impl Shared {
     pub(crate) fn set_paused(&self, paused: bool) {
         self.paused.store(paused, Ordering::Release);
         self.wake_all();
+    }
+
+    /// Tells those who read the run's events.
+    pub(crate) fn announce(&self, node: Arc<str>, kind: RunEventKind) {
+        self.log.tell(RunEvent { time: self.clock.now(), node, kind });
+    }
+
+    /// Sets parameters of a node: checks them now; its thread takes them between two frames.
+    pub(crate) fn set_parameters(&self, node: usize, changes: &serde_json::Value) -> Result<()> {
+        self.tuners[node].set(changes)?;
+        self.tuned.fetch_add(1, Ordering::AcqRel);
+        self.wake_all();
+        Ok(())
     }
 
     pub(crate) fn tell(&self, event: Event) {

@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::processor::Counter;
-use crate::{GpuStatistics, LinkCounts};
+use crate::{Error, GpuStatistics, LinkCounts};
 
 /// What a run did, or has done so far. Serialises to the JSON object that `--stats` writes.
 #[derive(Clone, Debug, Serialize)]
@@ -34,8 +34,14 @@ pub struct Statistics {
 pub struct NodeStatistics {
     /// Calls that went well.
     pub processed: u64,
-    /// Calls that failed.
+    /// Calls that failed or panicked, attempts to set it up again included.
     pub errors: u64,
+    /// How often it was restarted.
+    pub restarts: u64,
+    /// Messages that went past it after it had failed.
+    pub bypassed: u64,
+    /// Why it failed last.
+    pub last_error: Option<String>,
     /// How long calls took on the CPU, waiting included.
     pub process_us: Percentiles,
     /// What the node counts itself.
@@ -84,9 +90,13 @@ pub(crate) struct NodeMeter(Mutex<Numbers>);
 
 pub(crate) struct Numbers {
     pub(crate) processed: u64,
-    pub(crate) errors: u64,
+    errors: u64,
+    restarts: u64,
+    bypassed: u64,
+    last_error: Option<Error>,
     nanos: Histogram<u64>,
-    latency_nanos: Histogram<u64>,
+    /// None before something was delivered: most nodes deliver nothing.
+    latency_nanos: Option<Histogram<u64>>,
     counters: BTreeMap<&'static str, Counter>,
 }
 
@@ -95,8 +105,11 @@ impl NodeMeter {
         Arc::new(Self(Mutex::new(Numbers {
             processed: 0,
             errors: 0,
-            nanos: histogram(),
-            latency_nanos: histogram(),
+            restarts: 0,
+            bypassed: 0,
+            last_error: None,
+            nanos: histogram(1),
+            latency_nanos: None,
             counters: BTreeMap::new(),
         })))
     }
@@ -111,12 +124,23 @@ impl NodeMeter {
         numbers.nanos.saturating_record(took.as_nanos() as u64);
     }
 
-    pub(crate) fn failed(&self) {
-        self.numbers().errors += 1;
+    pub(crate) fn failed(&self, error: &Error) {
+        let mut numbers = self.numbers();
+        numbers.errors += 1;
+        numbers.last_error = Some(error.clone());
+    }
+
+    pub(crate) fn restarted(&self) {
+        self.numbers().restarts += 1;
+    }
+
+    pub(crate) fn bypassed(&self) {
+        self.numbers().bypassed += 1;
     }
 
     pub(crate) fn delivered(&self, latency: Duration) {
-        self.numbers().latency_nanos.saturating_record(latency.as_nanos() as u64);
+        let mut numbers = self.numbers();
+        numbers.latency_nanos.get_or_insert_with(|| histogram(2)).saturating_record(latency.as_nanos() as u64);
     }
 
     pub(crate) fn counter(&self, name: &'static str) -> Counter {
@@ -129,6 +153,9 @@ impl NodeMeter {
         NodeStatistics {
             processed: numbers.processed,
             errors: numbers.errors,
+            restarts: numbers.restarts,
+            bypassed: numbers.bypassed,
+            last_error: numbers.last_error.as_ref().map(ToString::to_string),
             process_us: Percentiles { p50: percentile(0.5), p99: percentile(0.99) },
             counters: numbers.counters.iter().map(|(name, counter)| (*name, counter.get())).collect(),
         }
@@ -137,17 +164,16 @@ impl NodeMeter {
     /// `None` when nothing was delivered.
     pub(crate) fn latency(&self) -> Option<Latency> {
         let numbers = self.numbers();
-        if numbers.latency_nanos.is_empty() {
-            return None;
-        }
+        let nanos = numbers.latency_nanos.as_ref()?;
         let millis = |nanos: u64| nanos as f64 / 1e6;
-        let percentile = |percent| millis(numbers.latency_nanos.value_at_quantile(percent));
-        Some(Latency { p50: percentile(0.5), p99: percentile(0.99), max: millis(numbers.latency_nanos.max()) })
+        let percentile = |percent| millis(nanos.value_at_quantile(percent));
+        Some(Latency { p50: percentile(0.5), p99: percentile(0.99), max: millis(nanos.max()) })
     }
 }
 
 /// From 1 ns to 10 minutes in steps of at most 1%; about 30 KB, allocated once.
-fn histogram() -> Histogram<u64> {
+/// From a nanosecond to ten minutes, to so many significant digits.
+fn histogram(digits: u8) -> Histogram<u64> {
     const HIGHEST: u64 = 600_000_000_000;
-    Histogram::new_with_bounds(1, HIGHEST, 2).unwrap_or_else(|_| unreachable!("the bounds are valid constants"))
+    Histogram::new_with_bounds(1, HIGHEST, digits).unwrap_or_else(|_| unreachable!("the bounds are valid constants"))
 }

@@ -43,6 +43,8 @@ impl Supervisor {
     pub(super) fn run(mut self) -> Option<Error> {
         let mut ready = 0;
         let mut satisfied = 0;
+        let mut left_out = 0;
+        let mut first_left_out: Option<Error> = None;
         let mut error: Option<Error> = None;
         let mut drain_until: Option<Instant> = None;
         let mut give_up_at: Option<Instant> = None;
@@ -55,6 +57,14 @@ impl Supervisor {
                     self.stop(Phase::Draining, &mut drain_until);
                 }
                 Ok(Event::SinkSatisfied) => satisfied += 1,
+                Ok(Event::SinkLeftOut(failure)) => {
+                    left_out += 1;
+                    first_left_out.get_or_insert(failure);
+                    if left_out == self.sinks {
+                        error = error.or_else(|| first_left_out.clone());
+                        self.stop(Phase::Draining, &mut drain_until);
+                    }
+                }
                 Ok(Event::Finished(segment)) => self.join(segment),
                 Ok(Event::Stop(phase)) => self.stop(phase, &mut drain_until),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
@@ -63,7 +73,7 @@ impl Supervisor {
                 let _ = self.shared.started.set(Instant::now());
                 self.shared.advance_to(Phase::Running);
             }
-            let has_all_frames = self.sinks > 0 && satisfied >= self.sinks;
+            let has_all_frames = self.sinks > 0 && satisfied + left_out >= self.sinks;
             let is_over_time = match (self.shared.options.duration, self.shared.started.get()) {
                 (Some(duration), Some(started)) => started.elapsed() >= duration,
                 _ => false,
@@ -82,6 +92,7 @@ impl Supervisor {
             }
         }
         let _ = self.shared.ended.set(Instant::now());
+        self.shared.log.end();
         error
     }
 

@@ -1,5 +1,10 @@
 //! A segment's thread: takes a frame, runs its processors in order into one encoder, submits once.
 
+mod deliveries;
+mod failure;
+mod join;
+mod node;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,60 +13,14 @@ use std::time::Instant;
 use super::environment::SegmentEnvironment;
 use super::shared::{Event, Phase, Shared};
 use crate::plan::Mode;
-use crate::port::link::AnyLink;
-use crate::processor::{Context, Flow, NodePorts, Processor};
+use crate::port::link::{AnyLink, DropReason};
+use crate::processor::{Context, Flow, Processor};
 use crate::{Error, ErrorKind, FrameEncoder, Result};
 
-/// A node as its segment runs it.
-pub(super) struct Node {
-    pub(super) processor: Box<dyn Processor>,
-    pub(super) ports: NodePorts,
-    pub(super) is_sink: bool,
-    state: NodeState,
-    /// Whether `process` was called since the last submission.
-    touched: bool,
-    processed: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum NodeState {
-    Running,
-    /// It wants nothing more, but was not told to finish yet.
-    Ended,
-    /// `finish` was called, or it failed; it is not called any more.
-    Over,
-}
-
-impl Node {
-    pub(super) fn new(processor: Box<dyn Processor>, ports: NodePorts, is_sink: bool) -> Self {
-        Self { processor, ports, is_sink, state: NodeState::Running, touched: false, processed: 0 }
-    }
-
-    fn inputs(&self) -> impl Iterator<Item = &Arc<dyn AnyLink>> {
-        self.ports.inputs.iter().flatten()
-    }
-
-    fn outputs(&self) -> impl Iterator<Item = &Arc<dyn AnyLink>> {
-        self.ports.outputs.iter().flatten()
-    }
-
-    fn has_message(&self) -> bool {
-        self.inputs().any(|link| link.has_message())
-    }
-
-    fn is_source(&self) -> bool {
-        self.inputs().next().is_none()
-    }
-
-    /// Whether nobody wants what it makes.
-    fn is_unwanted(&self) -> bool {
-        !self.is_sink && self.outputs().all(|link| link.is_closed())
-    }
-
-    fn arrived(&self) -> u64 {
-        self.inputs().map(|link| link.arrived()).sum()
-    }
-}
+pub(super) use join::Join;
+use join::Readiness;
+pub(super) use node::Node;
+use node::NodeState;
 
 /// What one turn of the loop came to.
 enum Turn {
@@ -76,15 +35,35 @@ enum Turn {
 pub(super) struct Segment {
     number: usize,
     nodes: Vec<Node>,
+    /// Links to other segments.
+    leaving: Vec<Arc<dyn AnyLink>>,
     environment: SegmentEnvironment,
     encoder: Option<FrameEncoder>,
+    /// The nodes that were called since the last submission, in the order of their first call.
+    touched: Vec<usize>,
+    /// How many nodes wait to be set up again.
+    away: usize,
+    waits_for_restart: bool,
     /// How many inputs of the run had been closed when it was last looked whether all nodes are still wanted.
     closures: u64,
+    /// How often parameters of the run had been set when it was last looked for them.
+    tuned: u64,
 }
 
 impl Segment {
-    pub(super) fn new(number: usize, nodes: Vec<Node>, shared: Arc<Shared>) -> Self {
-        Self { number, nodes, environment: SegmentEnvironment::new(shared), encoder: None, closures: 0 }
+    pub(super) fn new(number: usize, nodes: Vec<Node>, leaving: Vec<Arc<dyn AnyLink>>, shared: Arc<Shared>) -> Self {
+        Self {
+            number,
+            touched: Vec::with_capacity(nodes.len()),
+            nodes,
+            leaving,
+            environment: SegmentEnvironment::new(shared),
+            encoder: None,
+            away: 0,
+            waits_for_restart: false,
+            closures: 0,
+            tuned: 0,
+        }
     }
 
     pub(super) fn waker(&self) -> crossbeam::sync::Unparker {
@@ -126,6 +105,7 @@ impl Segment {
             if let Err(error) = self.call(index, |processor, cx| processor.setup(cx)) {
                 self.fail(index, error);
             }
+            self.nodes[index].well_since = Instant::now();
         }
         self.shared().tell(Event::Ready);
         while self.shared().phase() == Phase::Starting {
@@ -141,15 +121,17 @@ impl Segment {
         self.wind_up();
     }
 
-    /// Sleeps until woken; calls `tick` where a node asks for it when nothing comes.
+    /// Sleeps until woken, or somebody is to be set up again; calls `tick` where a node asks for it when nothing comes.
     fn sleep(&mut self) {
         let running = self.nodes.iter().filter(|node| node.state == NodeState::Running);
-        let Some(interval) = running.filter_map(|node| node.processor.tick_interval()).min() else {
+        let interval = running.filter_map(|node| node.processor.tick_interval()).min();
+        let restart = self.next_restart().map(|at| at.saturating_duration_since(Instant::now()));
+        let Some(timeout) = interval.into_iter().chain(restart).min() else {
             return self.environment.parker.park();
         };
         let begin = Instant::now();
-        self.environment.parker.park_timeout(interval);
-        if begin.elapsed() < interval {
+        self.environment.parker.park_timeout(timeout);
+        if interval.is_none_or(|interval| begin.elapsed() < interval) {
             return;
         }
         for index in 0..self.nodes.len() {
@@ -165,12 +147,18 @@ impl Segment {
 
     fn turn(&mut self) -> Turn {
         self.end_the_unwanted();
+        self.tune();
+        if self.away > 0 {
+            self.restart_the_due();
+        }
         let mut now = Instant::now();
         let head = &self.nodes[0];
-        let arrived = head.arrived();
-        if head.state != NodeState::Running {
-            return Turn::Over;
+        match head.state {
+            NodeState::Running | NodeState::Bypassed => {}
+            NodeState::Away(_) => return self.turn_without_head(),
+            NodeState::Ended | NodeState::Over => return Turn::Over,
         }
+        let arrived = head.arrived();
         let progressed = if head.is_source() {
             if self.environment.shared.phase() >= Phase::Draining {
                 return Turn::Over;
@@ -186,9 +174,14 @@ impl Segment {
             now = self.process(0, now);
             true
         } else {
-            if !head.has_message() {
-                let exhausted = head.inputs().all(|link| link.is_exhausted());
-                return if exhausted { Turn::Over } else { Turn::Sleep };
+            match head.join.readiness(&head.ports.inputs, self.shared().mode == Mode::Offline) {
+                Ok(Readiness::Ready) => {}
+                Ok(Readiness::Waiting) => return Turn::Sleep,
+                Ok(Readiness::Never) => return Turn::Over,
+                Err(error) => {
+                    self.fail(0, error);
+                    return Turn::Again;
+                }
             }
             let ended = head.inputs().all(|link| link.has_ended());
             // What waits in the queue meanwhile is the policy's business.
@@ -196,16 +189,18 @@ impl Segment {
             let before = self.nodes[0].ports.taken;
             now = self.process(0, Instant::now());
             let took = self.nodes[0].ports.taken != before;
-            if ended && !took {
+            if ended && !took && self.nodes[0].is_open() {
                 // It waits for partners that will never come.
                 return Turn::Over;
             }
             took
         };
-        self.run_followers(now);
-        self.submit();
-        if self.nodes[0].state != NodeState::Running {
-            return Turn::Over;
+        now = self.run_followers(now);
+        self.submit(now);
+        match self.nodes[0].state {
+            NodeState::Ended | NodeState::Over => return Turn::Over,
+            NodeState::Away(_) => return Turn::Again,
+            NodeState::Running | NodeState::Bypassed => {}
         }
         // A head that took nothing waits for another of its inputs.
         match progressed || self.nodes[0].arrived() != arrived {
@@ -221,16 +216,51 @@ impl Segment {
             return;
         }
         for index in (0..self.nodes.len()).rev() {
-            if self.nodes[index].state == NodeState::Running && self.nodes[index].is_unwanted() {
-                self.finish(index);
+            let node = &self.nodes[index];
+            match node.state {
+                NodeState::Running if node.is_unwanted() => self.finish(index),
+                NodeState::Bypassed | NodeState::Away(_) if node.is_unwanted() => self.give_up(index),
+                _ => {}
+            }
+        }
+    }
+
+    /// Sets parameters that other threads have asked for.
+    fn tune(&mut self) {
+        let tuned = self.shared().tuned.load(Ordering::Acquire);
+        if std::mem::replace(&mut self.tuned, tuned) == tuned {
+            return;
+        }
+        let shared = self.environment.shared.clone();
+        for index in 0..self.nodes.len() {
+            let tuner = &shared.tuners[self.nodes[index].ports.node];
+            let Some(values) = tuner.take_pending().filter(|_| self.nodes[index].state != NodeState::Over) else { continue };
+            let outcome = self.call(index, |processor, cx| match processor.tunable() {
+                Some(tunable) => tunable.tune(&values, cx),
+                None => Ok(()),
+            });
+            match outcome {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::Panicked => self.fail(index, error),
+                Err(error) => {
+                    tuner.reset(self.nodes[index].processor.tunable().map(|tunable| tunable.tuning()));
+                    self.tell_refused(index, error);
+                }
             }
         }
     }
 
     /// Runs every node behind the head on what it was sent.
-    fn run_followers(&mut self, mut now: Instant) {
+    fn run_followers(&mut self, mut now: Instant) -> Instant {
         for index in 1..self.nodes.len() {
-            while self.nodes[index].state == NodeState::Running && self.nodes[index].has_message() && !self.is_satisfied(index) {
+            while self.nodes[index].has_message() {
+                if let NodeState::Away(_) = self.nodes[index].state {
+                    self.nodes[index].inputs().for_each(|link| link.discard(DropReason::Restarting));
+                    break;
+                }
+                if !self.nodes[index].is_open() || self.is_satisfied(index) {
+                    break;
+                }
                 let before = self.nodes[index].ports.taken;
                 now = self.process(index, now);
                 if self.nodes[index].ports.taken == before {
@@ -238,6 +268,7 @@ impl Segment {
                 }
             }
         }
+        now
     }
 
     /// Whether a sink has had all the frames it was asked for.
@@ -249,13 +280,18 @@ impl Segment {
     /// Calls `process`, which began at `begin`, and returns when it ended: where the next one begins, so that a chain reads
     /// the clock once a node.
     fn process(&mut self, index: usize, begin: Instant) -> Instant {
+        if self.nodes[index].state == NodeState::Bypassed {
+            self.forward(index);
+            return begin;
+        }
+        let (taken, sent) = (self.nodes[index].ports.taken, self.nodes[index].ports.sent);
         let outcome = self.call_at(index, begin, |processor, cx| processor.process(cx));
         let end = Instant::now();
         match outcome {
             Ok(flow) => {
                 let took = end.saturating_duration_since(begin).saturating_sub(self.environment.take_waited());
+                self.touch(index);
                 let node = &mut self.nodes[index];
-                node.touched = true;
                 if flow != Flow::Skip {
                     self.environment.shared.meters[node.ports.node].processed(took);
                     node.processed += 1;
@@ -264,20 +300,32 @@ impl Segment {
                     node.state = NodeState::Ended;
                 }
             }
-            Err(error) => self.fail(index, error),
+            Err(error) => {
+                self.fail(index, error);
+                let node = &self.nodes[index];
+                if node.state == NodeState::Bypassed && node.ports.taken != taken && node.ports.sent == sent {
+                    self.forward_taken(index);
+                }
+            }
         }
         end
     }
 
+    fn touch(&mut self, index: usize) {
+        if !std::mem::replace(&mut self.nodes[index].touched, true) {
+            self.touched.push(index);
+        }
+    }
+
     /// Submits what was recorded, makes what was sent visible to other threads, and tells the processors.
-    fn submit(&mut self) {
+    fn submit(&mut self, mut now: Instant) {
         let mut submission = None;
         if let Some(encoder) = &mut self.encoder {
             match encoder.submit() {
                 Ok(Some(token)) => submission = Some(token.submission()),
                 Ok(None) => {}
                 Err(error) => {
-                    let culprit = self.nodes.iter().rposition(|node| node.touched).unwrap_or(0);
+                    let culprit = self.touched.iter().copied().max().unwrap_or(0);
                     self.fail(culprit, error);
                 }
             }
@@ -286,28 +334,35 @@ impl Segment {
             self.environment.submitted(submission);
         }
         self.flush();
-        for index in 0..self.nodes.len() {
-            if std::mem::take(&mut self.nodes[index].touched) && self.nodes[index].state != NodeState::Over {
-                if let Err(error) = self.call(index, |processor, cx| processor.submitted(cx)) {
-                    self.fail(index, error);
-                }
-                self.note_deliveries(index);
-                if self.is_satisfied(index) {
-                    self.finish(index);
-                    self.shared().tell(Event::SinkSatisfied);
-                } else if index > 0 && self.nodes[index].state == NodeState::Ended {
-                    self.finish(index);
-                }
+        for position in 0..self.touched.len() {
+            let index = self.touched[position];
+            self.nodes[index].touched = false;
+            if !matches!(self.nodes[index].state, NodeState::Running | NodeState::Ended) {
+                continue;
+            }
+            if let Err(error) = self.call_at(index, now, |processor, cx| processor.submitted(cx)) {
+                self.fail(index, error);
+            }
+            self.note_deliveries(index);
+            if self.nodes[index].is_sink {
+                // Others do not wait in `submitted`; their clock need not be read.
+                now = Instant::now();
+            }
+            if self.is_satisfied(index) {
+                self.finish(index);
+                self.shared().tell(Event::SinkSatisfied);
+            } else if index > 0 && self.nodes[index].state == NodeState::Ended {
+                self.finish(index);
             }
         }
+        self.touched.clear();
     }
 
     /// Moves what was sent into the queues, waiting for room where the policy says so.
     fn flush(&mut self) {
         // A queue that is full does not hold back the others.
         loop {
-            let links = self.nodes.iter().flat_map(Node::outputs);
-            let full = links.filter(|link| !link.flush()).count();
+            let full = self.leaving.iter().filter(|link| !link.flush()).count();
             if full == 0 || self.environment.is_discarding() {
                 return;
             }
@@ -315,71 +370,29 @@ impl Segment {
         }
     }
 
-    /// Records the latency of frames that the GPU has finished.
-    fn note_deliveries(&mut self, index: usize) {
-        let node = &mut self.nodes[index];
-        let meter = &self.environment.shared.meters[node.ports.node];
-        for frame in node.ports.delivering.drain(..) {
-            match frame.lease().submission() {
-                Some(submission) => node.ports.undelivered.push_back((submission, frame.captured_at())),
-                None => meter.delivered(frame.captured_at().elapsed()),
-            }
-        }
-        let Some(gpu) = self.environment.shared.opened_gpu() else { return };
-        if node.ports.undelivered.is_empty() {
-            return;
-        }
-        // Before it is looked whether it is complete: completion must wake.
-        self.environment.watch_gpu();
-        if gpu.timeline().check_alive().is_err() {
-            node.ports.undelivered.clear();
-        }
-        while let Some((submission, captured_at)) = node.ports.undelivered.front().copied() {
-            if !gpu.timeline().is_complete(submission) {
-                break;
-            }
-            node.ports.undelivered.pop_front();
-            if let Some(completed) = gpu.timeline().completed_at(submission) {
-                meter.delivered(completed.saturating_duration_since(captured_at));
-            }
-        }
-    }
-
     /// Carries the rest to the sinks, or throws it away, and ends every link.
     fn wind_up(&mut self) {
         for index in 0..self.nodes.len() {
             if self.environment.is_discarding() {
-                self.nodes[index].inputs().for_each(|link| link.discard());
+                self.nodes[index].inputs().for_each(|link| link.discard(DropReason::Discarded));
             }
-            while index > 0 && self.nodes[index].state == NodeState::Running && self.nodes[index].has_message() {
+            while index > 0 && self.nodes[index].is_open() && self.nodes[index].has_message() {
                 if self.is_satisfied(index) {
                     break;
                 }
-                self.process(index, Instant::now());
-                self.submit();
+                let now = self.process(index, Instant::now());
+                self.submit(now);
             }
-            self.submit();
-            if self.nodes[index].state != NodeState::Over {
-                self.finish(index);
+            match self.nodes[index].state {
+                NodeState::Running | NodeState::Ended => self.finish(index),
+                NodeState::Bypassed | NodeState::Away(_) => self.give_up(index),
+                NodeState::Over => {}
             }
         }
-        self.submit();
+        self.submit(Instant::now());
         self.wait_for_deliveries();
         for node in &self.nodes {
             node.outputs().for_each(|link| link.end());
-        }
-    }
-
-    /// The last frames of sinks whose latency ends when the GPU is done.
-    fn wait_for_deliveries(&mut self) {
-        for index in 0..self.nodes.len() {
-            loop {
-                self.note_deliveries(index);
-                if self.nodes[index].ports.undelivered.is_empty() || self.environment.is_discarding() {
-                    break;
-                }
-                self.environment.parker.park();
-            }
         }
     }
 
@@ -398,17 +411,6 @@ impl Segment {
         self.shared().closures.fetch_add(1, Ordering::AcqRel);
         // After the count: who is woken must see it.
         self.shared().wake_all();
-    }
-
-    /// Ends a node that failed; the run drains.
-    fn fail(&mut self, index: usize, error: Error) {
-        let node = &mut self.nodes[index];
-        node.state = NodeState::Over;
-        node.touched = false;
-        self.environment.shared.meters[node.ports.node].failed();
-        let name = node.ports.name.clone();
-        self.close_inputs(index);
-        self.shared().tell(Event::Failed(error.in_node(name)));
     }
 
     fn call<T>(&mut self, index: usize, call: impl FnOnce(&mut dyn Processor, &mut Context<'_>) -> Result<T>) -> Result<T> {

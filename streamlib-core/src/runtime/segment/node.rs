@@ -1,0 +1,95 @@
+//! A node as its segment's thread runs it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::port::link::AnyLink;
+use crate::processor::{FailurePolicy, NodePorts, Processor};
+
+use super::join::Join;
+
+pub(in crate::runtime) struct Node {
+    pub(super) processor: Box<dyn Processor>,
+    pub(super) ports: NodePorts,
+    pub(super) is_sink: bool,
+    pub(super) policy: FailurePolicy,
+    pub(super) join: Join,
+    pub(super) state: NodeState,
+    /// Whether it is among those that were called since the last submission.
+    pub(super) touched: bool,
+    pub(super) processed: u64,
+    /// Failures in a row.
+    pub(super) failures: u32,
+    /// Since when it has worked without a failure.
+    pub(super) well_since: Instant,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum NodeState {
+    Running,
+    /// It failed; what it would take goes through.
+    Bypassed,
+    /// It failed and is set up again at this time.
+    Away(Instant),
+    /// It wants nothing more, but was not told to finish yet.
+    Ended,
+    /// `finish` was called, or it failed; it is not called any more.
+    Over,
+}
+
+impl Node {
+    pub(in crate::runtime) fn new(
+        processor: Box<dyn Processor>,
+        ports: NodePorts,
+        is_sink: bool,
+        policy: FailurePolicy,
+        join: Join,
+    ) -> Self {
+        let node = Self {
+            processor,
+            ports,
+            is_sink,
+            policy,
+            join,
+            state: NodeState::Running,
+            touched: false,
+            processed: 0,
+            failures: 0,
+            well_since: Instant::now(),
+        };
+        if policy == FailurePolicy::Bypass && !is_sink {
+            node.inputs().for_each(|link| link.keep_taken());
+        }
+        node
+    }
+
+    pub(super) fn inputs(&self) -> impl Iterator<Item = &Arc<dyn AnyLink>> {
+        self.ports.inputs.iter().flatten()
+    }
+
+    pub(super) fn outputs(&self) -> impl Iterator<Item = &Arc<dyn AnyLink>> {
+        self.ports.outputs.iter().flatten()
+    }
+
+    pub(super) fn has_message(&self) -> bool {
+        self.inputs().any(|link| link.has_message())
+    }
+
+    pub(super) fn is_source(&self) -> bool {
+        self.inputs().next().is_none()
+    }
+
+    /// Whether messages go through it, by its own doing or past it.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, NodeState::Running | NodeState::Bypassed)
+    }
+
+    /// Whether nobody wants what it makes.
+    pub(super) fn is_unwanted(&self) -> bool {
+        !self.is_sink && self.outputs().all(|link| link.is_closed())
+    }
+
+    pub(super) fn arrived(&self) -> u64 {
+        self.inputs().map(|link| link.arrived()).sum()
+    }
+}
