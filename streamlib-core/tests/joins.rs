@@ -106,7 +106,7 @@ fn equal_times_meet_and_what_has_no_partner_is_counted() {
 #[test]
 fn the_nearest_within_the_tolerance_is_taken() {
     // 30 and 60 frames a second, which do not quite agree.
-    let (graph, seen) = join([aligned(10); 2], [1, 34, 67, 100], [0, 16, 33, 50, 66, 83, 99, 116, 133]);
+    let (graph, seen) = join([aligned(20); 2], [1, 34, 67, 100], [0, 16, 33, 50, 66, 83, 99, 116, 133]);
     let statistics = offline().run(graph).unwrap();
     assert_eq!(pairs(&seen), [(1, 0), (34, 33), (67, 66), (100, 99)]);
     assert_eq!(unmatched(&statistics).0, 0);

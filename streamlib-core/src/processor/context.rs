@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use smallvec::SmallVec;
+
 use crate::port::link::{AnyLink, Link};
 use crate::port::{In, Message, Out};
 use crate::{Error, ErrorKind, FrameEncoder, GpuContext, ReadBack, Result, Timestamp, VideoFormat, VideoFrame};
@@ -50,13 +52,14 @@ pub(crate) trait Environment {
     fn stop_handle(&self) -> StopHandle;
 }
 
-/// A node's ends of its links.
+/// A node's ends of its links. Most nodes have one of each, which then lie beside each other in memory: a chain of thousands
+/// is as fast as its reads from memory are few.
 pub(crate) struct NodePorts {
     pub(crate) node: usize,
     pub(crate) name: Arc<str>,
-    pub(crate) inputs: Vec<Option<Arc<dyn AnyLink>>>,
+    pub(crate) inputs: SmallVec<[Option<Arc<dyn AnyLink>>; 1]>,
     /// For each output, every link that leaves it.
-    pub(crate) outputs: Vec<Vec<Arc<dyn AnyLink>>>,
+    pub(crate) outputs: SmallVec<[SmallVec<[Arc<dyn AnyLink>; 1]>; 1]>,
     /// Messages that were taken from the inputs.
     pub(crate) taken: u64,
     /// Messages that were sent to the outputs.

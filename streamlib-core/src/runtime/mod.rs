@@ -17,6 +17,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::bounded;
+use smallvec::smallvec;
 
 pub use clock::ManualClock;
 pub use events::{Events, Reaction, RunEvent, RunEventKind};
@@ -283,8 +284,8 @@ impl<'a> Ends<'a> {
         let mut ports = NodePorts {
             node,
             name: name.into(),
-            inputs: vec![None; inputs],
-            outputs: vec![Vec::new(); outputs],
+            inputs: smallvec![None; inputs],
+            outputs: smallvec![smallvec![]; outputs],
             taken: 0,
             sent: 0,
             delivering: Vec::new(),

@@ -80,7 +80,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) mode: Mode,
     pub(crate) options: RuntimeOptions,
-    pub(crate) meters: Vec<Arc<NodeMeter>>,
+    pub(crate) meters: Vec<NodeMeter>,
     pub(crate) activities: Vec<Activity>,
     pub(crate) events: Sender<Event>,
     pub(crate) started: OnceLock<Instant>,

@@ -1,7 +1,7 @@
 //! What a run did, in numbers.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
@@ -94,24 +94,24 @@ pub(crate) struct Numbers {
     restarts: u64,
     bypassed: u64,
     last_error: Option<Error>,
-    nanos: Histogram<u64>,
+    nanos: Histogram<u32>,
     /// None before something was delivered: most nodes deliver nothing.
     latency_nanos: Option<Histogram<u64>>,
     counters: BTreeMap<&'static str, Counter>,
 }
 
 impl NodeMeter {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Numbers {
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(Numbers {
             processed: 0,
             errors: 0,
             restarts: 0,
             bypassed: 0,
             last_error: None,
-            nanos: histogram(1),
+            nanos: durations(),
             latency_nanos: None,
             counters: BTreeMap::new(),
-        })))
+        }))
     }
 
     fn numbers(&self) -> MutexGuard<'_, Numbers> {
@@ -140,7 +140,7 @@ impl NodeMeter {
 
     pub(crate) fn delivered(&self, latency: Duration) {
         let mut numbers = self.numbers();
-        numbers.latency_nanos.get_or_insert_with(|| histogram(2)).saturating_record(latency.as_nanos() as u64);
+        numbers.latency_nanos.get_or_insert_with(|| latencies()).saturating_record(latency.as_nanos() as u64);
     }
 
     pub(crate) fn counter(&self, name: &'static str) -> Counter {
@@ -172,8 +172,16 @@ impl NodeMeter {
 }
 
 /// From 1 ns to 10 minutes in steps of at most 1%; about 30 KB, allocated once.
-/// From a nanosecond to ten minutes, to so many significant digits.
-fn histogram(digits: u8) -> Histogram<u64> {
-    const HIGHEST: u64 = 600_000_000_000;
-    Histogram::new_with_bounds(1, HIGHEST, digits).unwrap_or_else(|_| unreachable!("the bounds are valid constants"))
+/// Ten minutes.
+const LONGEST: u64 = 600_000_000_000;
+
+/// Coarse and small, because every node has one and large graphs would not fit into the caches: a quarter of a microsecond to
+/// ten minutes, to one digit.
+fn durations() -> Histogram<u32> {
+    Histogram::new_with_bounds(256, LONGEST, 1).unwrap_or_else(|_| unreachable!("the bounds are valid constants"))
+}
+
+/// A nanosecond to ten minutes, to two digits.
+fn latencies() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST, 2).unwrap_or_else(|_| unreachable!("the bounds are valid constants"))
 }

@@ -410,7 +410,7 @@ impl Segment {
         self.nodes[index].inputs().for_each(|link| link.close());
         self.shared().closures.fetch_add(1, Ordering::AcqRel);
         // After the count: who is woken must see it.
-        self.shared().wake_all();
+        self.nodes[index].inputs().for_each(|link| link.wake_producer());
     }
 
     fn call<T>(&mut self, index: usize, call: impl FnOnce(&mut dyn Processor, &mut Context<'_>) -> Result<T>) -> Result<T> {
