@@ -89,6 +89,10 @@ impl Gpu {
     /// Many segments ask at once; one opens, the others wait for it.
     fn get(&self, options: &GpuOptions) -> Result<GpuContext> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(gpu) = &*kept {
+            // wgpu tells of a loss when it is polled; the thread that does so may not have come to it yet.
+            let _ = gpu.wgpu_device().poll(wgpu::PollType::Poll);
+        }
         match &*kept {
             Some(gpu) if gpu.timeline().check_alive().is_ok() => Ok(gpu.clone()),
             _ => Ok(kept.insert(GpuContext::new(options)?).clone()),

@@ -54,7 +54,10 @@ fn every_registered_processor_conforms() {
 
 fn describes_itself(descriptor: &Descriptor, registry: &Registry) {
     let name = descriptor.name;
-    assert!(name.chars().all(|character| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-'), "{name}");
+    assert!(
+        name.chars().all(|character| character.is_ascii_lowercase() || character.is_ascii_digit() || character == '-'),
+        "{name}"
+    );
     assert!(descriptor.summary.ends_with('.') && !descriptor.summary.contains('\n'), "{name}: {}", descriptor.summary);
     assert!(!descriptor.inputs.is_empty() || !descriptor.outputs.is_empty(), "{name} has no ports");
     for parameter in &descriptor.parameters {
