@@ -164,7 +164,7 @@ fn every_size_and_a_thousand_frames_a_second_are_nothing_special() {
 }
 
 #[test]
-fn a_thousand_frames_a_second_live_keep_the_clock_and_count_what_is_missed() {
+fn a_thousand_frames_a_second_live_are_all_accounted_for() {
     let scratch = Scratch::new();
     let mut graph = Graph::new();
     graph.add("pattern", pattern("64x48", "1000")).unwrap();
