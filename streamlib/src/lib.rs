@@ -19,7 +19,7 @@
 #![forbid(unsafe_code)]
 
 pub use streamlib_core::*;
-pub use streamlib_processors::{bouncing_ball, camera, display, null, record, test_pattern};
+pub use streamlib_processors::{bouncing_ball, camera, display, images, null, record, test_pattern};
 
 /// Its Rust is compiled by the tests.
 #[cfg(doctest)]
@@ -36,6 +36,7 @@ pub mod prelude {
     pub use streamlib_processors::bouncing_ball::{BouncingBall, BouncingBallParameters};
     pub use streamlib_processors::camera::{Camera, CaptureOptions};
     pub use streamlib_processors::display::{Display, DisplayParameters};
+    pub use streamlib_processors::images::{Images, ImagesParameters, SaveImages, SaveImagesParameters};
     pub use streamlib_processors::null::Null;
     pub use streamlib_processors::record::{Record, RecordParameters};
     pub use streamlib_processors::test_pattern::{TestPattern, TestPatternParameters};
@@ -59,6 +60,8 @@ fn register_built_ins(registry: &mut Registry) -> Result<()> {
     registry.register::<bouncing_ball::BouncingBall, _>()?;
     registry.register::<camera::Camera, _>()?;
     registry.register::<display::Display, _>()?;
+    registry.register::<images::Images, _>()?;
+    registry.register::<images::SaveImages, _>()?;
     registry.register::<null::Null, _>()?;
     registry.register::<record::Record, _>()?;
     registry.register::<test_pattern::TestPattern, _>()

@@ -63,6 +63,10 @@ pub fn boxes(bytes: &[u8]) -> Vec<(usize, String, usize)> {
     while let Some(header) = bytes.get(at..at + 8) {
         let length = u32::from_be_bytes(header[..4].try_into().unwrap()) as usize;
         found.push((at, String::from_utf8_lossy(&header[4..]).into_owned(), length));
+        // This one goes to the end of the file.
+        if length == 0 {
+            break;
+        }
         at += length;
     }
     found

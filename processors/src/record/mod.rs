@@ -7,9 +7,10 @@ pub mod encoder;
 mod judge;
 pub mod mp4;
 pub mod openh264;
+mod parts;
 mod sink;
 
 pub use encoder::{EncodedPicture, Encoder, EncoderOptions, I420Picture, ParameterSets, Plane, RateControl};
-pub use mp4::{Mp4Writer, Recording, VideoTrack};
+pub use mp4::{Mp4Options, Mp4Writer, Recording, VideoTrack};
 pub use openh264::OpenH264Encoder;
 pub use sink::{Record, RecordParameters};

@@ -97,6 +97,12 @@ impl TexturePool {
             )
             .hint(format!("this adapter takes up to {limit}x{limit}; choose a smaller picture")));
         }
+        if key.bytes() > self.budget_bytes {
+            // Nobody can give back enough.
+            let message =
+                format!("a texture of {} bytes does not fit into the texture budget of {} bytes", key.bytes(), self.budget_bytes);
+            return Err(Error::new(ErrorKind::OutOfMemory, message).hint("raise the budget or choose a smaller picture"));
+        }
         let deadline = Instant::now() + PATIENCE;
         let mut state = self.state();
         loop {

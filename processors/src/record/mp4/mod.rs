@@ -1,6 +1,7 @@
 //! A fragmented MP4 file with one H.264 track, which plays up to its last fragment whatever ends the process.
 
 mod boxes;
+mod free_space;
 mod part_file;
 mod timeline;
 
@@ -32,6 +33,15 @@ pub struct VideoTrack {
     pub coded_size: Size,
     /// How its Y'CbCr is to be read, written as a `colr` box.
     pub color: Color,
+}
+
+/// How a recording is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mp4Options {
+    /// Whether what is committed is on the disk itself, not in the system's memory: it then survives a power failure, too. Default: no; whatever
+    /// ends the process costs nothing then, but a power failure can cost the last half minute, or the file. Costs three waits for the disk with the
+    /// first fragment and two with every later one.
+    pub sync: bool,
 }
 
 /// Writes a recording.
@@ -112,7 +122,7 @@ impl Fragment {
 impl Mp4Writer {
     /// Whether a recording to `path` could begin now; fails as [`create`](Self::create) does. Leaves nothing behind.
     pub fn check_path(path: impl AsRef<Path>) -> Result<()> {
-        PartFile::create(path.as_ref())?.close()
+        PartFile::create(path.as_ref(), false)?.close()
     }
 
     /// Begins a recording to `path`.
@@ -120,9 +130,14 @@ impl Mp4Writer {
     /// Fails with [`ErrorKind::Io`] if the directory is missing or not writable or `path` is no ordinary file, and with [`ErrorKind::Busy`]
     /// while another writer, of this process or another, records to the same path.
     pub fn create(path: impl AsRef<Path>, track: VideoTrack) -> Result<Self> {
+        Self::create_with(path, track, Mp4Options::default())
+    }
+
+    /// The same, and says how to write. Fails as [`create`](Self::create) does.
+    pub fn create_with(path: impl AsRef<Path>, track: VideoTrack, options: Mp4Options) -> Result<Self> {
         Ok(Self {
             track,
-            file: PartFile::create(path.as_ref())?,
+            file: PartFile::create(path.as_ref(), options.sync)?,
             timeline: Timeline::default(),
             parameter_sets: None,
             pending: Fragment::default(),
@@ -133,6 +148,11 @@ impl Mp4Writer {
             failure: None,
             is_closed: false,
         })
+    }
+
+    /// The file, once it has its name.
+    pub fn published(&self) -> Option<&Path> {
+        self.file.published()
     }
 
     /// Adds a picture; writes to the file once or twice a second.

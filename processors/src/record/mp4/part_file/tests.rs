@@ -9,6 +9,8 @@ use super::*;
 #[derive(Default)]
 struct Tape {
     writes: Vec<(u64, Vec<u8>)>,
+    /// How many writes had been made at each call of `sync`.
+    synced: Vec<usize>,
     position: u64,
     end: u64,
 }
@@ -37,7 +39,29 @@ impl Seek for Tape {
     }
 }
 
+impl Storage for Tape {
+    fn sync(&mut self) -> io::Result<()> {
+        self.synced.push(self.writes.len());
+        Ok(())
+    }
+}
+
 impl Tape {
+    /// The file as a power failure leaves it right after `whole` writes, when of those since the last call of `sync` before only those
+    /// reached the disk that `kept` chooses by number. What was not written reads as zeros, as on file systems that allocate late.
+    fn after_power_failure(&self, whole: usize, kept: impl Fn(usize) -> bool) -> Vec<u8> {
+        let safe = self.synced.iter().copied().filter(|writes| *writes < whole).max().unwrap_or(0);
+        let mut file = Vec::new();
+        for (number, (position, written)) in self.writes[..whole].iter().enumerate() {
+            let position = *position as usize;
+            if number < safe || kept(number) {
+                file.resize(file.len().max(position + written.len()), 0);
+                file[position..position + written.len()].copy_from_slice(written);
+            }
+        }
+        file
+    }
+
     /// The file as a kill leaves it after `whole` writes and `bytes` bytes of the next one.
     fn played(&self, whole: usize, bytes: usize) -> Vec<u8> {
         let mut file = Vec::new();
@@ -70,7 +94,7 @@ fn recording(directory: &Path, frames: u32) -> Vec<u8> {
 }
 
 /// The same file again, through `append`, fragment by fragment and index.
-fn taped(whole: &[u8]) -> (Tape, usize) {
+fn taped(whole: &[u8], sync: bool) -> Tape {
     let boxes = judge::boxes(whole);
     let mut tape = Tape::default();
     let begin = boxes.iter().find(|(_, kind, _)| kind == "moof").unwrap().0;
@@ -80,13 +104,13 @@ fn taped(whole: &[u8]) -> (Tape, usize) {
             "moof" => {
                 let mdat = &boxes[index + 1];
                 let mut head = whole[*at..mdat.0 + 8].to_vec();
-                append(&mut tape, *at as u64, &mut head, &whole[mdat.0 + 8..mdat.0 + mdat.2]).unwrap();
+                append(&mut tape, *at as u64, &mut head, &whole[mdat.0 + 8..mdat.0 + mdat.2], sync).unwrap();
             }
-            "mfra" => append(&mut tape, *at as u64, &mut whole[*at..at + length].to_vec(), &[]).unwrap(),
+            "mfra" => append(&mut tape, *at as u64, &mut whole[*at..at + length].to_vec(), &[], sync).unwrap(),
             _ => {}
         }
     }
-    (tape, begin)
+    tape
 }
 
 /// ffmpeg forgives more than others: no reader may take media for boxes, and only a `free` box may go beyond the end.
@@ -101,7 +125,7 @@ fn assert_only_the_tail_is_open(file: &[u8]) {
 fn a_kill_at_any_byte_of_any_write_leaves_a_file_that_plays_clean() {
     let directory = tempfile::tempdir().unwrap();
     let whole = recording(directory.path(), 14);
-    let (tape, _) = taped(&whole);
+    let tape = taped(&whole, false);
     assert_eq!(tape.played(tape.writes.len(), 0), whole, "append writes what the writer wrote");
     // begin, then head, body and header of each of three fragments, then head, nothing and header of the index.
     assert_eq!(tape.writes.len(), 1 + 3 * 3 + 2);
@@ -127,6 +151,32 @@ fn a_kill_at_any_byte_of_any_write_leaves_a_file_that_plays_clean() {
         }
     }
     assert_eq!(last, 14);
+}
+
+/// A disk writes in an order of its own; what was synced is there all the same.
+#[test]
+fn with_sync_power_can_fail_at_any_write_in_whatever_order_the_disk_writes() {
+    let directory = tempfile::tempdir().unwrap();
+    let whole = recording(directory.path(), 14);
+    let tape = taped(&whole, true);
+    assert_eq!(tape.synced.last(), Some(&tape.writes.len()), "in the end all is on the disk");
+    let path = directory.path().join("dark.mp4");
+    // The file has its name when the first fragment was committed and synced: after `begin`, head, body and header.
+    for after in 5..=tape.writes.len() {
+        let committed = tape.synced.iter().filter(|writes| **writes < after).count() / 2;
+        // Every choice of the last three: more are never on their way.
+        for kept in 0..8 {
+            let file = tape.after_power_failure(after, |number| number + 3 >= after && kept >> (after - 1 - number) & 1 == 1);
+            let at = format!("after {after} writes, kept {kept:b}");
+            for (offset, kind, length) in judge::boxes(&file) {
+                let is_whole = offset + length <= file.len();
+                assert!(is_whole || !["moof", "mdat", "mfra"].contains(&&*kind), "a torn '{kind}' {at}");
+            }
+            fs::write(&path, &file).unwrap();
+            assert_eq!(judge::complaints(&path), "", "{at}");
+            assert!(judge::times(&path).len() >= (committed * 5).min(14), "{at}");
+        }
+    }
 }
 
 #[test]
