@@ -22,7 +22,7 @@ pub use format::{Alpha, ChromaSite, Color, MAX_DIMENSION, Matrix, PixelFormat, R
 pub use frame::VideoFrame;
 pub use gpu::{
     AdapterChoice, AdapterOptions, ByteStatistics, FrameEncoder, FrameShader, GpuContext, GpuOptions, GpuStatistics, LeaseReport,
-    ReadBack, ReadBackView, ReadyToken, TextureStatistics,
+    Plane, ReadBack, ReadBackView, ReadyToken, TextureStatistics,
 };
 pub use graph::{Graph, GraphSpec, IntoChain, LinkSpec, NodeSpec, PortRef};
 pub use parameters::{Checker, Described, ParameterDescriptor, Tunable, Tuning, check_parameters, make};

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::GpuContext;
 use super::slot::Lease;
-use super::staging::{ReadBack, StagingBuffer, padded_row_bytes, recycle_upload, upload_buffer};
+use super::staging::{ReadBack, StagingBuffer, recycle_upload};
 use super::timeline::ReadyToken;
 use super::uniform::UniformWriter;
 use crate::{Error, ErrorKind, Result, VideoFrame};
@@ -19,7 +19,8 @@ pub struct FrameEncoder {
     commands: Option<wgpu::CommandEncoder>,
     read: Vec<Lease>,
     written: Vec<Lease>,
-    uploads: Vec<Arc<StagingBuffer>>,
+    /// Filled by `upload`.
+    pub(super) uploads: Vec<Arc<StagingBuffer>>,
     read_backs: Vec<Arc<StagingBuffer>>,
     uniforms: UniformWriter,
 }
@@ -70,49 +71,6 @@ impl FrameEncoder {
                 .hint("take a new one with `like`"));
         }
         self.written.push(frame.lease().clone());
-        Ok(())
-    }
-
-    /// Uploads rows of pixels that lie `stride` bytes apart, through reused staging memory. One copy on the CPU.
-    ///
-    /// `rows` must hold the frame's texture: `texture_size().height` rows of at least `row_bytes()` bytes.
-    pub fn upload(&mut self, frame: &mut VideoFrame, rows: &[u8], stride: usize) -> Result<()> {
-        let format = frame.format();
-        let (row, extent) = (format.row_bytes(), format.texture_size());
-        let needed = stride * (extent.height as usize - 1) + row;
-        if stride < row || rows.len() < needed {
-            let message = format!("{} bytes in rows of {stride} are no picture of {format}", rows.len());
-            return Err(Error::new(ErrorKind::InvalidArgument, message)
-                .hint(format!("it takes {} rows of at least {row} bytes, {needed} bytes in all", extent.height)));
-        }
-        self.writes(frame)?;
-        let padded = padded_row_bytes(format) as usize;
-        let size = padded * extent.height as usize;
-        let gpu = self.gpu.clone();
-        let staging = upload_buffer(gpu.device(), gpu.upload_ring(), size as u64)?;
-        let mut view = staging
-            .raw
-            .get_mapped_range_mut(..)
-            .map_err(|error| Error::new(ErrorKind::Gpu, "cannot write to upload memory").caused_by(error))?;
-        if stride == padded && rows.len() >= size {
-            view.copy_from_slice(&rows[..size]);
-        } else {
-            for (index, source) in rows.chunks(stride).take(extent.height as usize).enumerate() {
-                view.slice(index * padded..index * padded + row).copy_from_slice(&source[..row]);
-            }
-        }
-        drop(view);
-        staging.raw.unmap();
-        let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(padded as u32), rows_per_image: None };
-        self.commands().copy_buffer_to_texture(
-            wgpu::TexelCopyBufferInfo { buffer: &staging.raw, layout },
-            frame.lease().texture().as_image_copy(),
-            extent,
-        );
-        self.uploads.push(staging);
-        let bytes = &gpu.device().bytes;
-        bytes.uploaded.fetch_add(format.bytes() as u64, Ordering::Relaxed);
-        bytes.row_padding.fetch_add((size - format.bytes()) as u64, Ordering::Relaxed);
         Ok(())
     }
 

@@ -11,6 +11,7 @@ mod slot;
 mod staging;
 mod timeline;
 mod uniform;
+mod upload;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ pub(crate) use slot::Lease;
 pub use staging::{ReadBack, ReadBackView};
 pub use timeline::ReadyToken;
 pub(crate) use timeline::Timeline;
+pub use upload::Plane;
 
 use crate::{Result, VideoFormat, VideoFrame};
 

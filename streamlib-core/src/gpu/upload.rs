@@ -1,0 +1,195 @@
+//! Pixels on their way from the CPU to a frame: one copy into reused staging memory, in the layout of the frame's texture.
+
+use std::sync::atomic::Ordering;
+
+use super::FrameEncoder;
+use super::staging::{padded_row_bytes, upload_buffer};
+use crate::{Error, ErrorKind, PixelFormat, Result, VideoFormat, VideoFrame};
+
+/// A plane of a picture in CPU memory: rows that begin `stride` bytes apart. After the last row nothing need follow.
+#[derive(Clone, Copy, Debug)]
+pub struct Plane<'a> {
+    /// The plane from its first pixel on.
+    pub bytes: &'a [u8],
+    /// Bytes from the start of a row to that of the next.
+    pub stride: usize,
+}
+
+/// Where a plane lies in its texture, in bytes and rows. A plane can be smaller than its place: odd pictures are padded.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    name: &'static str,
+    /// The first byte in a row of the texture.
+    left: usize,
+    /// The first row of the texture.
+    top: usize,
+    /// Bytes of a row of the plane.
+    row_bytes: usize,
+    rows: usize,
+    /// Bytes of a row of the place.
+    place_bytes: usize,
+    place_rows: usize,
+    /// Whether a pixel is one byte, so that padding repeats the edge. Otherwise it is zero.
+    repeats_edge: bool,
+}
+
+impl VideoFormat {
+    /// The planes that a camera or a decoder delivers of such a picture, and how many they are. On the frame path: no allocation.
+    fn places(self) -> ([Place; 3], usize) {
+        let (width, height) = (self.size.width() as usize, self.size.height() as usize);
+        let (even_width, even_height) = (width.next_multiple_of(2), height.next_multiple_of(2));
+        let plane = |name, left, top, row_bytes, rows| Place {
+            name,
+            left,
+            top,
+            row_bytes,
+            rows,
+            place_bytes: row_bytes,
+            place_rows: rows,
+            repeats_edge: true,
+        };
+        let luma = Place { place_bytes: even_width, ..plane("luma", 0, 0, width, height) };
+        let half = even_width / 2;
+        let one = |plane| ([plane, Place::default(), Place::default()], 1);
+        match self.pixel {
+            PixelFormat::Nv12 => {
+                let chroma = plane("chroma", 0, even_height, even_width, even_height / 2);
+                ([Place { place_rows: even_height, ..luma }, chroma, Place::default()], 2)
+            }
+            PixelFormat::I420 => {
+                let chroma = |name, left| plane(name, left, even_height, half, even_height / 2);
+                ([Place { place_rows: even_height, ..luma }, chroma("Cb", 0), chroma("Cr", half)], 3)
+            }
+            PixelFormat::I422 => {
+                let chroma = |name, left| plane(name, left, height, half, height);
+                ([luma, chroma("Cb", 0), chroma("Cr", half)], 3)
+            }
+            PixelFormat::I444 => {
+                let chroma = |name, top| plane(name, 0, top, width, height);
+                ([Place { place_bytes: width, ..luma }, chroma("Cb", height), chroma("Cr", 2 * height)], 3)
+            }
+            PixelFormat::Rgb24 | PixelFormat::Bgr24 => {
+                let picture = plane("picture", 0, 0, width * 3, height);
+                one(Place { place_bytes: self.row_bytes(), repeats_edge: false, ..picture })
+            }
+            PixelFormat::Rgba8 | PixelFormat::Yuyv | PixelFormat::Uyvy | PixelFormat::Grey8 => {
+                one(plane("picture", 0, 0, self.row_bytes(), height))
+            }
+        }
+    }
+}
+
+impl FrameEncoder {
+    /// Uploads rows of pixels that lie `stride` bytes apart, through reused staging memory. One copy on the CPU.
+    ///
+    /// `rows` must hold the frame's texture: `texture_size().height` rows of at least `row_bytes()` bytes. For pictures whose
+    /// planes lie elsewhere, or whose odd sides are not padded, there is [`upload_planes`](Self::upload_planes).
+    pub fn upload(&mut self, frame: &mut VideoFrame, rows: &[u8], stride: usize) -> Result<()> {
+        let format = frame.format();
+        let (row, height) = (format.row_bytes(), format.texture_size().height as usize);
+        let needed = bytes_needed(stride, row, height);
+        if stride < row || rows.len() < needed {
+            let message = format!("{} bytes in rows of {stride} are no picture of {format}", rows.len());
+            return Err(Error::new(ErrorKind::InvalidArgument, message)
+                .hint(format!("it takes {height} rows of at least {row} bytes, {needed} bytes in all")));
+        }
+        self.stage(frame, |view, padded| {
+            if stride == padded && rows.len() >= padded * height {
+                view.copy_from_slice(&rows[..padded * height]);
+                return;
+            }
+            for (index, source) in rows.chunks(stride).take(height).enumerate() {
+                view.slice(index * padded..index * padded + row).copy_from_slice(&source[..row]);
+            }
+        })
+    }
+
+    /// Uploads a picture whose planes lie apart, as cameras and decoders deliver them. One copy on the CPU.
+    ///
+    /// | format | planes, in this order, `width` x `height` being the picture's |
+    /// |---|---|
+    /// | `i420` | luma `width` x `height`, Cb and Cr of half of that, each side rounded up |
+    /// | `i422` | luma, Cb and Cr of half the width, rounded up |
+    /// | `i444` | luma, Cb and Cr, all of one size |
+    /// | `nv12` | luma; rows of `Cb Cr` pairs, as many as `i420`'s |
+    /// | `yuyv`, `uyvy` | one, its width rounded up to even |
+    /// | `rgb24`, `bgr24`, `rgba8`, `grey8` | one |
+    ///
+    /// Odd sides need no padding. A wrong number of planes, a stride that is shorter than a row and a plane that is too short are
+    /// [`ErrorKind::InvalidArgument`].
+    pub fn upload_planes(&mut self, frame: &mut VideoFrame, planes: &[Plane<'_>]) -> Result<()> {
+        let format = frame.format();
+        let (places, count) = format.places();
+        let places = &places[..count];
+        check(format, places, planes)?;
+        self.stage(frame, |view, padded| {
+            for (place, plane) in places.iter().zip(planes) {
+                let padding = place.place_bytes - place.row_bytes;
+                for index in 0..place.place_rows {
+                    let start = index.min(place.rows - 1) * plane.stride;
+                    let row = &plane.bytes[start..start + place.row_bytes];
+                    let at = (place.top + index) * padded + place.left;
+                    view.slice(at..at + row.len()).copy_from_slice(row);
+                    if padding > 0 {
+                        let edge = if place.repeats_edge { row[row.len() - 1] } else { 0 };
+                        view.slice(at + row.len()..at + row.len() + padding).fill(edge);
+                    }
+                }
+            }
+        })
+    }
+
+    /// Lets `fill` write the texture's rows, which lie so many bytes apart, and records their way into the texture.
+    fn stage(&mut self, frame: &mut VideoFrame, fill: impl FnOnce(&mut wgpu::BufferViewMut, usize)) -> Result<()> {
+        self.writes(frame)?;
+        let (format, extent) = (frame.format(), frame.format().texture_size());
+        let padded = padded_row_bytes(format);
+        let size = padded as usize * extent.height as usize;
+        let gpu = self.gpu().clone();
+        let staging = upload_buffer(gpu.device(), gpu.upload_ring(), size as u64)?;
+        let mut view = staging
+            .raw
+            .get_mapped_range_mut(..)
+            .map_err(|error| Error::new(ErrorKind::Gpu, "cannot write to upload memory").caused_by(error))?;
+        fill(&mut view, padded as usize);
+        drop(view);
+        staging.raw.unmap();
+        let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(padded), rows_per_image: None };
+        self.commands().copy_buffer_to_texture(
+            wgpu::TexelCopyBufferInfo { buffer: &staging.raw, layout },
+            frame.lease().texture().as_image_copy(),
+            extent,
+        );
+        self.uploads.push(staging);
+        let bytes = &gpu.device().bytes;
+        bytes.uploaded.fetch_add(format.bytes() as u64, Ordering::Relaxed);
+        bytes.row_padding.fetch_add((size - format.bytes()) as u64, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Bytes of so many rows, `stride` apart, the last of which ends with its pixels.
+fn bytes_needed(stride: usize, row: usize, rows: usize) -> usize {
+    stride.saturating_mul(rows - 1).saturating_add(row)
+}
+
+fn check(format: VideoFormat, places: &[Place], planes: &[Plane<'_>]) -> Result<()> {
+    let wrong = |message, hint| Err(Error::new(ErrorKind::InvalidArgument, message).hint(hint));
+    if planes.len() != places.len() {
+        let names = places.iter().map(|place| place.name).collect::<Vec<_>>().join(", ");
+        return wrong(
+            format!("{format} has {} planes, not {}", places.len(), planes.len()),
+            format!("pass them in this order: {names}"),
+        );
+    }
+    for (place, plane) in places.iter().zip(planes) {
+        let needed = bytes_needed(plane.stride, place.row_bytes, place.rows);
+        if plane.stride < place.row_bytes || plane.bytes.len() < needed {
+            return wrong(
+                format!("{} bytes in rows of {} are no {} of {format}", plane.bytes.len(), plane.stride, place.name),
+                format!("it takes {} rows of at least {} bytes, {needed} bytes in all", place.rows, place.row_bytes),
+            );
+        }
+    }
+    Ok(())
+}
