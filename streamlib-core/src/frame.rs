@@ -99,7 +99,8 @@ impl VideoFrame {
         self.like_with(self.format.with_pixel(pixel))
     }
 
-    fn like_with(&self, format: VideoFormat) -> Result<Self> {
+    /// The same in another format.
+    pub(crate) fn like_with(&self, format: VideoFormat) -> Result<Self> {
         let frame = GpuContext::frame_like(&self.lease, format)?;
         Ok(Self { time: self.time, captured_at: self.captured_at, sequence: self.sequence, ..frame })
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::gpu::convertible;
+use crate::gpu::loss;
 use crate::port::{Delivery, InputSpec, OutputSpec, Ports};
 use crate::processor::{IntoProcessor, MainLoop, Processor, Threading};
 use crate::{Error, ErrorKind, PixelFormat, Result};
@@ -222,13 +222,14 @@ fn other(kind: &str) -> &'static str {
     if kind == "input" { "output" } else { "input" }
 }
 
-/// What `format` becomes for an input that takes `accepted`: itself, or the first that it can be converted to. Ports of other
-/// messages name no formats and take what comes.
+/// What `format` becomes for an input that takes `accepted`: itself, or the one that loses least; of equals the first. Ports of
+/// other messages name no formats and take what comes.
 pub(crate) fn conversion(format: PixelFormat, accepted: &[PixelFormat]) -> Option<PixelFormat> {
     if accepted.contains(&format) || accepted.is_empty() {
         return Some(format);
     }
-    accepted.iter().copied().find(|to| convertible(format, *to))
+    let losses = accepted.iter().filter_map(|to| Some((loss(format, *to)?, *to)));
+    losses.min_by_key(|(loss, _)| *loss).map(|(_, to)| to)
 }
 
 impl GraphSpec {

@@ -30,8 +30,8 @@ pub enum Role {
         from: Vec<PixelFormat>,
         /// The formats that pass as they are.
         accepted: Vec<PixelFormat>,
-        /// What the others become.
-        to: PixelFormat,
+        /// What the others become: each what loses least of it. One, unless several are accepted.
+        to: Vec<PixelFormat>,
     },
 }
 
@@ -186,9 +186,14 @@ impl Plan {
                 let node = &self.nodes[*index];
                 let _ = match &node.role {
                     Role::Processor(_) => writeln!(text, "  {}", node.name),
-                    Role::Convert { from, to, .. } => {
-                        let from = from.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
-                        writeln!(text, "  {} (inserted: {from} becomes {to})", node.name)
+                    Role::Convert { from, accepted, to } => {
+                        let becoming = |to: &PixelFormat| {
+                            let becomes = |format: &&PixelFormat| *format != to && conversion(**format, accepted) == Some(*to);
+                            let from = from.iter().filter(becomes).map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+                            format!("{from} becomes {to}")
+                        };
+                        let what = to.iter().map(becoming).collect::<Vec<_>>().join(", ");
+                        writeln!(text, "  {} (inserted: {what})", node.name)
                     }
                 };
                 for link in self.links.iter().filter(|link| link.from.node == *index) {
@@ -231,13 +236,17 @@ fn insert_conversions(graph: &GraphSpec) -> (Vec<PlannedNode>, Vec<Wire>) {
         let input = &graph.nodes[link.to.node].inputs[link.to.port];
         let delivery = link.delivery.unwrap_or(input.delivery);
         let fits = |format: &PixelFormat| input.formats.is_empty() || input.formats.contains(format);
-        let target = output.formats.iter().find(|format| !fits(format)).and_then(|format| conversion(*format, &input.formats));
-        let Some(to) = target else {
+        let differing = output.formats.iter().filter(|format| !fits(format));
+        let mut to: Vec<_> = differing.filter_map(|format| conversion(*format, &input.formats)).collect();
+        to.sort_unstable();
+        to.dedup();
+        if to.is_empty() {
             wires.push(Wire { from: link.from, to: link.to, delivery, message: input.message });
             continue;
-        };
+        }
         let converter = *converters.entry((link.from, input.formats.clone())).or_insert_with(|| {
-            let base = format!("{}-to-{to}", graph.nodes[link.from.node].name);
+            let targets = to.iter().map(ToString::to_string).collect::<Vec<_>>().join("-or-");
+            let base = format!("{}-to-{targets}", graph.nodes[link.from.node].name);
             let taken = |name: &str| nodes.iter().any(|node| node.name == name);
             let name = std::iter::once(base.clone())
                 .chain((2..).map(|number| format!("{base}-{number}")))
@@ -405,12 +414,62 @@ segment 'ball-to-i420' (it converts for a consumer on its own thread)
         assert!(!plan.explain().contains("rgba8"), "{}", plan.explain());
     }
 
+    /// What the plan inserts between an output that gives `gives` and an input that takes `takes`.
+    fn inserted(gives: &'static [PixelFormat], takes: &'static [PixelFormat]) -> Option<String> {
+        let output = OutputOptions { formats: Some(gives), ..OUTPUT };
+        let input = InputOptions { formats: Some(takes), ..INPUT };
+        let nodes = vec![node("a", &[], &[output], Threading::Own), node("b", &[input], &[], Threading::Own)];
+        let text = Plan::new(&GraphSpec { nodes, links: vec![link(0, 1)] }, Mode::Live).unwrap().explain();
+        text.lines().find(|line| line.contains("inserted")).map(|line| line.trim().to_string())
+    }
+
+    #[test]
+    fn conversions_are_inserted_only_where_neighbours_differ_and_lose_as_little_as_can_be() {
+        use PixelFormat::{Bgr24, Grey8, I420, I422, I444, Nv12, Rgb24, Rgba8, Uyvy, Yuyv};
+        let table: &[(&[PixelFormat], &[PixelFormat], &str)] = &[
+            // Equal neighbours, and all that fit.
+            (&[Rgba8], &[Rgba8], ""),
+            (&[I420], &[I420], ""),
+            (&[I444], &[I422, I444], ""),
+            (PixelFormat::ALL, PixelFormat::ALL, ""),
+            // What cameras give, recorded: never R'G'B'.
+            (&[Yuyv], &[I420], "a-to-i420 (inserted: yuyv becomes i420)"),
+            (&[Uyvy], &[I420], "a-to-i420 (inserted: uyvy becomes i420)"),
+            (&[Nv12], &[I420], "a-to-i420 (inserted: nv12 becomes i420)"),
+            (&[I422], &[I420], "a-to-i420 (inserted: i422 becomes i420)"),
+            (&[I444], &[I420], "a-to-i420 (inserted: i444 becomes i420)"),
+            (&[Grey8], &[I420], "a-to-i420 (inserted: grey8 becomes i420)"),
+            (&[Rgb24], &[I420], "a-to-i420 (inserted: rgb24 becomes i420)"),
+            (&[Bgr24], &[I420], "a-to-i420 (inserted: bgr24 becomes i420)"),
+            // The same in a window.
+            (&[Yuyv, Uyvy, Nv12], &[Rgba8], "a-to-rgba8 (inserted: yuyv or uyvy or nv12 becomes rgba8)"),
+            (&[I420, I422, I444], &[Rgba8], "a-to-rgba8 (inserted: i420 or i422 or i444 becomes rgba8)"),
+            (&[Grey8, Rgb24, Bgr24], &[Rgba8], "a-to-rgba8 (inserted: grey8 or rgb24 or bgr24 becomes rgba8)"),
+            // Who fits passes, and is not named.
+            (&[Rgba8, Yuyv], &[Rgba8], "a-to-rgba8 (inserted: yuyv becomes rgba8)"),
+            // A choice: chroma is kept first, then the matrix spared.
+            (&[Nv12], &[Grey8, Rgba8, I420], "a-to-i420 (inserted: nv12 becomes i420)"),
+            (&[Yuyv], &[I420, Rgba8], "a-to-rgba8 (inserted: yuyv becomes rgba8)"),
+            (&[Rgb24], &[I420, Nv12], "a-to-i420 (inserted: rgb24 becomes i420)"),
+            (&[Rgb24], &[Nv12, I420], "a-to-nv12 (inserted: rgb24 becomes nv12)"),
+            (
+                &[Yuyv, Nv12, Bgr24],
+                &[Rgba8, I420],
+                "a-to-rgba8-or-i420 (inserted: yuyv or bgr24 becomes rgba8, nv12 becomes i420)",
+            ),
+        ];
+        for (gives, takes, expected) in table {
+            assert_eq!(inserted(gives, takes).unwrap_or_default(), *expected, "{gives:?} to {takes:?}");
+        }
+    }
+
     #[test]
     fn consumers_of_one_format_share_a_conversion() {
         let mut graph = main_job();
         graph.links = vec![link(0, 1), link(0, 2), link(1, 3)];
         let plan = Plan::new(&graph, Mode::Live).unwrap();
-        let conversions = plan.nodes.iter().filter(|node| matches!(&node.role, Role::Convert { to: PixelFormat::Rgba8, .. }));
+        let conversions =
+            plan.nodes.iter().filter(|node| matches!(&node.role, Role::Convert { to, .. } if *to == [PixelFormat::Rgba8]));
         assert_eq!(conversions.count(), 1, "{}", plan.explain());
     }
 

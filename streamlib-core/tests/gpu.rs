@@ -325,9 +325,25 @@ fn a_shader_that_is_used_wrongly_says_how() {
     assert!(shader.draw(&mut encoder, Some(&frame), &mut planar, &[1.0f32; 4]).is_err());
     shader.draw(&mut encoder, Some(&frame), &mut out, &[1.0f32; 4]).unwrap();
     encoder.submit().unwrap();
+}
 
-    let error = FrameShader::new("broken", "fn main() { let x = y; }").prepare(&GPU).unwrap_err();
-    assert!(error.to_string().contains("'broken'") && error.to_string().contains("1:"), "{error}");
+#[test]
+fn a_mistake_in_wgsl_is_named_with_line_column_and_text() {
+    let message = |wgsl| FrameShader::new("broken", wgsl).prepare(&GPU).unwrap_err().to_string();
+    let unknown = message("fn main() {\n  let x = y;\n}");
+    assert_eq!(
+        unknown,
+        "shader 'broken', line 2, column 11: no definition in scope for identifier: `y` (in \"let x = y;\"); correct the WGSL"
+    );
+    // Sound by grammar, but not by type: the texture has two coordinates.
+    let mistyped = message(
+        "@group(1) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;
+         @compute @workgroup_size(1) fn main() {
+             textureStore(dst, vec3u(1u), vec4f(1.0));
+         }",
+    );
+    assert!(mistyped.starts_with("shader 'broken', line 3, column "), "{mistyped}");
+    assert!(mistyped.contains("(in \"textureStore(dst, vec3u(1u), vec4f(1.0));\")"), "{mistyped}");
 }
 
 #[test]

@@ -12,12 +12,13 @@ mod staging;
 mod timeline;
 mod uniform;
 mod upload;
+mod wgsl;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use adapter::{AdapterChoice, AdapterOptions};
-pub(crate) use convert::convertible;
+pub(crate) use convert::loss;
 pub use device::ByteStatistics;
 pub use encoder::FrameEncoder;
 pub use pool::{LeaseReport, TextureStatistics};
@@ -71,8 +72,7 @@ struct Inner {
     read_back_ring: Arc<staging::BufferRing>,
     uniform_blocks: uniform::UniformBlocks,
     layouts: layouts::Layouts,
-    to_rgba: FrameShader,
-    to_i420: FrameShader,
+    conversions: convert::Conversions,
     device: Arc<device::Device>,
 }
 
@@ -95,8 +95,7 @@ impl GpuContext {
             read_back_ring: Arc::default(),
             uniform_blocks: uniform::UniformBlocks::new(&device),
             layouts: layouts::Layouts::new(&device),
-            to_rgba: convert::to_rgba(),
-            to_i420: convert::to_i420(),
+            conversions: convert::Conversions::default(),
             device,
         })))
     }
@@ -169,8 +168,13 @@ impl GpuContext {
         FrameEncoder::new(self.clone())
     }
 
-    /// Records the conversion of `source` to another pixel format and returns the converted frame: same time, same sequence
-    /// number. Pairs that nobody can convert are [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+    /// Records the conversion of `source` to `rgba8`, `i420`, `nv12` or `grey8` and returns the converted frame: same time, same
+    /// sequence number, opaque.
+    ///
+    /// Matrix and range stay as they are; `rgb24`, `bgr24` and `rgba8` become Y'CbCr by those of their [`Color`](crate::Color).
+    /// For `rgba8`, chroma is interpolated linearly between its sites. For 4:2:0, chroma of full width is filtered with weights
+    /// 1 2 1 about every even column and so sited left; chroma of half the width keeps its columns and its site; rows of full
+    /// height are averaged in twos. Other pairs are [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
     pub fn convert(&self, encoder: &mut FrameEncoder, source: &VideoFrame, to: crate::PixelFormat) -> Result<VideoFrame> {
         convert::convert(self, encoder, source, to)
     }

