@@ -1,4 +1,4 @@
-//! Frames, pools, uploads, read-backs and conversions on whatever adapter this machine has.
+//! Frames, pools, uploads, read-backs and shaders on whatever adapter this machine has.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use streamlib_core::{
-    Color, Context, Error, ErrorKind, FrameEncoder, FrameShader, GpuContext, GpuOptions, Graph, Matrix, Mode, Next, PixelFormat,
-    Range, Runtime, RuntimeOptions, Sink, Size, Source, Threading, VideoFormat, VideoFrame,
+    Context, Error, ErrorKind, FrameEncoder, FrameShader, GpuContext, GpuOptions, Graph, Mode, Next, PixelFormat, Runtime,
+    RuntimeOptions, Sink, Size, Source, Threading, VideoFormat, VideoFrame,
 };
 
 static GPU: LazyLock<GpuContext> = LazyLock::new(|| GpuContext::new(&GpuOptions::default()).unwrap());
@@ -36,9 +36,9 @@ fn upload(gpu: &GpuContext, encoder: &mut FrameEncoder, format: VideoFormat, byt
 
 #[test]
 fn what_is_uploaded_is_read_back() {
-    for pixel in [PixelFormat::Rgba8, PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::I420] {
+    for pixel in PixelFormat::ALL {
         for (width, height) in [(1, 1), (5, 3), (64, 64), (641, 7)] {
-            let format = format(pixel, width, height);
+            let format = format(*pixel, width, height);
             let bytes = noise(format.bytes(), width + height);
             let mut encoder = GPU.encoder();
             let frame = upload(&GPU, &mut encoder, format, &bytes);
@@ -165,142 +165,6 @@ fn a_texture_beyond_the_adapters_limit_is_an_error() {
         let error = GPU.frame(VideoFormat::rgba8(size), "test").unwrap_err();
         assert!(error.to_string().contains(&limit.to_string()), "{error}");
     }
-}
-
-// --- conversions against a reference on the CPU -------------------------------------------------------------------------------
-
-/// A picture in Y'CbCr 4:4:4 code values as floats, from the planes of a subsampled one.
-struct Reference {
-    size: (i64, i64),
-    luma: Vec<f64>,
-    /// Cb and Cr at the chroma sites, with the number of sites in x and y.
-    chroma: Vec<[f64; 2]>,
-    sites: (i64, i64),
-    subsampled_rows: bool,
-}
-
-impl Reference {
-    fn from_bytes(format: VideoFormat, bytes: &[u8]) -> Self {
-        let (width, height) = (i64::from(format.size.width()), i64::from(format.size.height()));
-        let (columns, rows) = ((width + 1) / 2, (height + 1) / 2);
-        let at = |x: i64, y: i64| f64::from(bytes[y as usize * format.row_bytes() + x as usize]);
-        let packed = format.pixel == PixelFormat::Yuyv;
-        let site_rows = if packed { height } else { rows };
-        let grid = |columns: i64, rows: i64| (0..rows).flat_map(move |y| (0..columns).map(move |x| (x, y)));
-        let luma = grid(width, height).map(|(x, y)| if packed { at(2 * x, y) } else { at(x, y) }).collect();
-        let chroma = grid(columns, site_rows)
-            .map(|(x, y)| match format.pixel {
-                PixelFormat::Yuyv => [at(4 * x + 1, y), at(4 * x + 3, y)],
-                PixelFormat::Nv12 => [at(2 * x, 2 * rows + y), at(2 * x + 1, 2 * rows + y)],
-                _ => [at(x, 2 * rows + y), at(columns + x, 2 * rows + y)],
-            })
-            .collect();
-        Self { size: (width, height), luma, chroma, sites: (columns, site_rows), subsampled_rows: !packed }
-    }
-
-    /// Chroma at a real position given in pixels, linearly between sites: left-sited in x, between the rows in y.
-    fn chroma_at(&self, x: i64, y: i64) -> [f64; 2] {
-        let site = |cx: i64, cy: i64| {
-            self.chroma[(cy.clamp(0, self.sites.1 - 1) * self.sites.0 + cx.clamp(0, self.sites.0 - 1)) as usize]
-        };
-        let u = x as f64 / 2.0;
-        let v = if self.subsampled_rows { (y as f64 - 0.5) / 2.0 } else { y as f64 };
-        let (cx, cy, fx, fy) = (u.floor() as i64, v.floor() as i64, u - u.floor(), v - v.floor());
-        [0, 1].map(|plane| {
-            let row = |cy| site(cx, cy)[plane] * (1.0 - fx) + site(cx + 1, cy)[plane] * fx;
-            row(cy) * (1.0 - fy) + row(cy + 1) * fy
-        })
-    }
-
-    fn rgba(&self, color: Color) -> Vec<f64> {
-        let (kr, kb) = match color.matrix {
-            Matrix::Bt601 => (0.299, 0.114),
-            Matrix::Bt709 => (0.2126, 0.0722),
-        };
-        let (black, luma_span, chroma_span) = match color.range {
-            Range::Limited => (16.0, 219.0, 224.0),
-            Range::Full => (0.0, 255.0, 255.0),
-        };
-        let pixels = (0..self.size.1).flat_map(|y| (0..self.size.0).map(move |x| (x, y)));
-        pixels
-            .flat_map(|(x, y)| {
-                let luma = (self.luma[(y * self.size.0 + x) as usize] - black) / luma_span;
-                let [cb, cr] = self.chroma_at(x, y).map(|value| (value - 128.0) / chroma_span);
-                let red = luma + 2.0 * (1.0 - kr) * cr;
-                let blue = luma + 2.0 * (1.0 - kb) * cb;
-                let green = (luma - kr * red - kb * blue) / (1.0 - kr - kb);
-                [red, green, blue, 1.0].map(|value| value.clamp(0.0, 1.0) * 255.0)
-            })
-            .collect()
-    }
-}
-
-fn convert(from: VideoFormat, color: Color, bytes: &[u8], to: PixelFormat) -> Vec<u8> {
-    let mut encoder = GPU.encoder();
-    let frame = upload(&GPU, &mut encoder, from, bytes).with_color(color);
-    let converted = GPU.convert(&mut encoder, &frame, to).unwrap();
-    let read_back = encoder.read_back(&converted).unwrap();
-    encoder.submit().unwrap();
-    read_back.wait().unwrap().to_vec()
-}
-
-fn every_color() -> impl Iterator<Item = Color> {
-    [Matrix::Bt601, Matrix::Bt709]
-        .into_iter()
-        .flat_map(|matrix| [Range::Limited, Range::Full].into_iter().map(move |range| Color::new(matrix, range)))
-}
-
-#[test]
-fn yuv_becomes_rgb_as_the_recommendations_say() {
-    for pixel in [PixelFormat::Yuyv, PixelFormat::Nv12, PixelFormat::I420] {
-        for (width, height) in [(1, 1), (2, 2), (7, 5), (64, 36)] {
-            for color in every_color() {
-                let format = format(pixel, width, height);
-                let bytes = noise(format.bytes(), width);
-                let expected = Reference::from_bytes(format, &bytes).rgba(color);
-                let actual = convert(format, color, &bytes, PixelFormat::Rgba8);
-                let worst = actual.iter().zip(&expected).map(|(a, e)| (f64::from(*a) - e).abs()).fold(0.0, f64::max);
-                assert!(worst <= 1.0, "{format} {color:?}: off by {worst}");
-            }
-        }
-    }
-}
-
-#[test]
-fn flat_rgb_becomes_i420_and_comes_back() {
-    for color in every_color() {
-        for rgb in [[255, 255, 255], [0, 0, 0], [191, 0, 0], [12, 200, 99]] {
-            let from = format(PixelFormat::Rgba8, 5, 3);
-            let bytes = [rgb[0], rgb[1], rgb[2], 255].repeat(15);
-            let planes = convert(from, color, &bytes, PixelFormat::I420);
-            assert_eq!(planes.len(), 6 * 4 * 3 / 2);
-            let back = convert(from.with_pixel(PixelFormat::I420), color, &planes, PixelFormat::Rgba8);
-            let worst = back.iter().zip(&bytes).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
-            assert!(worst <= 2, "{color:?} {rgb:?}: came back off by {worst}");
-        }
-    }
-}
-
-#[test]
-fn odd_pictures_are_padded_by_repeating_the_edge() {
-    let from = format(PixelFormat::Rgba8, 3, 1);
-    let bytes: Vec<u8> = [10u8, 100, 200].into_iter().flat_map(|level| [level, level, level, 255]).collect();
-    let color = Color::new(Matrix::Bt709, Range::Full);
-    let planes = convert(from, color, &bytes, PixelFormat::I420);
-    assert_eq!(planes, [10, 100, 200, 200, 10, 100, 200, 200, 128, 128, 128, 128]);
-}
-
-/// `yuyv` to `i420` keeps luma to the bit and averages chroma over two rows: it never passes through RGB.
-#[test]
-fn camera_formats_become_i420_without_loss_of_luma() {
-    let from = format(PixelFormat::Yuyv, 4, 2);
-    let bytes = [1, 100, 2, 200, 3, 50, 4, 60, 5, 110, 6, 210, 7, 52, 8, 62];
-    let color = Color::new(Matrix::Bt601, Range::Limited);
-    assert_eq!(convert(from, color, &bytes, PixelFormat::I420), [1, 2, 3, 4, 5, 6, 7, 8, 105, 51, 205, 61]);
-
-    let from = format(PixelFormat::Nv12, 4, 2);
-    let bytes = [1, 2, 3, 4, 5, 6, 7, 8, 100, 200, 50, 60];
-    assert_eq!(convert(from, color, &bytes, PixelFormat::I420), [1, 2, 3, 4, 5, 6, 7, 8, 100, 50, 200, 60]);
 }
 
 #[test]
