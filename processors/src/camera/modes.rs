@@ -44,6 +44,7 @@ impl SizeRange {
     }
 
     /// Any size: what a driver that lists none is taken to have. It will set the nearest itself.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Video4Linux2 drivers list none"))]
     pub(super) fn any() -> Option<Self> {
         Some(Self { smallest: Size::new(1, 1).ok()?, largest: Size::new(MAX_DIMENSION, MAX_DIMENSION).ok()?, step: (1, 1) })
     }

@@ -24,7 +24,8 @@ pub(super) fn open(_: &CameraDevice, _: &CaptureOptions) -> Result<Box<dyn Drive
     Err(unsupported())
 }
 
-pub(super) struct Controls;
+/// There are none.
+pub(super) enum Controls {}
 
 impl Controls {
     pub(super) fn open(device: &CameraDevice) -> Result<Self> {
@@ -33,11 +34,11 @@ impl Controls {
     }
 
     pub(super) fn list(&self) -> Result<Vec<CameraControl>> {
-        Err(unsupported())
+        match *self {}
     }
 
     pub(super) fn apply(&self, _: &BTreeMap<String, ControlValue>) -> Result<BTreeMap<String, ControlValue>> {
-        Err(unsupported())
+        match *self {}
     }
 }
 
