@@ -58,12 +58,14 @@ pub trait Tunable {
     fn tune(&mut self, values: &Value, cx: &mut Context<'_>) -> Result<()>;
 }
 
+type CheckValues = Box<dyn Fn(&Value) -> Result<()> + Send + Sync>;
+
 /// What other threads know of the parameters of a running processor.
 pub struct Tuning {
     /// A JSON object with every parameter.
     values: Value,
     descriptors: fn() -> Vec<ParameterDescriptor>,
-    check: Box<dyn Fn(&Value) -> Result<()> + Send + Sync>,
+    check: CheckValues,
 }
 
 impl<P: Described> Tunable for P {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use streamlib_core::{Error, ErrorKind, Result};
 
-use super::Backend;
+use super::{Backend, CameraControl, CameraMode, nokhwa, v4l};
 
 /// A camera that is there.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,19 +20,69 @@ pub struct CameraDevice {
     pub id: String,
     /// Which backend found it: `v4l` or `nokhwa`.
     pub backend: Backend,
+    /// Where it is plugged in (`usb-0000:00:14.0-1`), which stays the same over restarts; two cameras of one model differ in it.
+    /// `None` where the system does not say.
+    pub bus: Option<String>,
+    /// Its serial number, which goes with it to any socket. Many USB cameras have none.
+    pub serial: Option<String>,
 }
 
-/// `0 'Integrated Camera' (/dev/video0)`.
-impl fmt::Display for CameraDevice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} '{}'", self.index, self.name)?;
-        if self.id.is_empty() { Ok(()) } else { write!(f, " ({})", self.id) }
+impl CameraDevice {
+    /// A camera of which no more is known.
+    pub(super) fn new(index: u32, name: String, id: String, backend: Backend) -> Self {
+        Self { index, name, id, backend, bus: None, serial: None }
+    }
+
+    /// What it can be set to: formats, sizes and rates, the preferred format first. On Linux this works while another program
+    /// captures; elsewhere it opens the camera. Blocks for some milliseconds.
+    ///
+    /// # Errors
+    /// As [`open`](super::open).
+    pub fn modes(&self) -> Result<Vec<CameraMode>> {
+        match self.backend.resolve() {
+            Backend::Nokhwa => nokhwa::modes(self),
+            Backend::V4l | Backend::Auto => v4l::modes(self),
+        }
+    }
+
+    /// What can be set of it while it captures, with ranges and present values. Works while another program captures.
+    ///
+    /// # Errors
+    /// As [`open`](super::open); `Unsupported` off Linux.
+    pub fn controls(&self) -> Result<Vec<CameraControl>> {
+        match self.backend.resolve() {
+            Backend::Nokhwa => nokhwa::controls(self),
+            Backend::V4l | Backend::Auto => v4l::Controls::open(self)?.list(),
+        }
     }
 }
 
+/// `0 'Integrated Camera' (/dev/video0)`; with `{:#}` also what tells it from others of its model:
+/// `0 'Integrated Camera' (/dev/video0, bus:usb-0000:00:14.0-1, serial:1A2B3C)`.
+impl fmt::Display for CameraDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} '{}'", self.index, self.name)?;
+        let mut told = Vec::new();
+        if !self.id.is_empty() {
+            told.push(self.id.clone());
+        }
+        if f.alternate() {
+            told.extend(self.bus.iter().map(|bus| format!("{BUS}{bus}")));
+            told.extend(self.serial.iter().map(|serial| format!("{SERIAL}{serial}")));
+        }
+        if told.is_empty() { Ok(()) } else { write!(f, " ({})", told.join(", ")) }
+    }
+}
+
+/// How selectors begin that are no name.
+const BUS: &str = "bus:";
+const SERIAL: &str = "serial:";
+
 /// Which camera to open.
 ///
-/// As text: nothing (the first), a number, a path that starts with `/`, or a name.
+/// As text: nothing (the first), a number, a path that starts with `/`, `bus:` or `serial:` and what [`CameraDevice`] has of it,
+/// or a name. Numbers and names change when cameras are plugged in elsewhere or in another order; the bus is the socket, the
+/// serial number is the camera.
 ///
 /// ```
 /// use streamlib_processors::camera::DeviceSelector;
@@ -40,6 +90,7 @@ impl fmt::Display for CameraDevice {
 /// assert_eq!("".parse::<DeviceSelector>()?, DeviceSelector::First);
 /// assert_eq!("2".parse::<DeviceSelector>()?, DeviceSelector::Index(2));
 /// assert_eq!("/dev/video2".parse::<DeviceSelector>()?, DeviceSelector::Path("/dev/video2".into()));
+/// assert_eq!("serial:1A2B3C".parse::<DeviceSelector>()?, DeviceSelector::Serial("1A2B3C".into()));
 /// assert_eq!("c920".parse::<DeviceSelector>()?, DeviceSelector::Name("c920".into()));
 /// # Ok::<(), streamlib_core::Error>(())
 /// ```
@@ -50,8 +101,13 @@ pub enum DeviceSelector {
     First,
     /// The camera with this number: 2 is `/dev/video2` on Linux.
     Index(u32),
-    /// The camera behind this path. Symbolic links are followed, so the lasting names under `/dev/v4l/by-id` work.
+    /// The camera behind this path. Symbolic links are followed, so the lasting names under `/dev/v4l/by-id` and
+    /// `/dev/v4l/by-path` work.
     Path(PathBuf),
+    /// The camera that is plugged in there: [`CameraDevice::bus`].
+    Bus(String),
+    /// The camera with this serial number: [`CameraDevice::serial`].
+    Serial(String),
     /// The camera with this name or [`id`](CameraDevice::id), else the only one whose name contains it, upper or lower case.
     Name(String),
 }
@@ -60,8 +116,9 @@ impl DeviceSelector {
     /// The camera that is meant.
     ///
     /// # Errors
-    /// `NotFound` when there is none, `InvalidArgument` when several have the name. Both list what is there.
+    /// `NotFound` when there is none, `InvalidArgument` when several are meant. Both list what is there.
     pub fn choose<'a>(&self, devices: &'a [CameraDevice]) -> Result<&'a CameraDevice> {
+        let named = |same: &dyn Fn(&CameraDevice) -> bool| devices.iter().filter(|device| same(device)).collect::<Vec<_>>();
         let chosen = match self {
             Self::First => devices.first(),
             Self::Index(index) => devices.iter().find(|device| device.index == *index),
@@ -71,8 +128,6 @@ impl DeviceSelector {
             }
             Self::Name(name) => {
                 let folded = name.to_lowercase();
-                let named =
-                    |same: &dyn Fn(&CameraDevice) -> bool| devices.iter().filter(|device| same(device)).collect::<Vec<_>>();
                 let mut matches = named(&|device| device.id == *name);
                 if matches.is_empty() {
                     matches = named(&|device| device.name == *name);
@@ -80,16 +135,22 @@ impl DeviceSelector {
                 if matches.is_empty() {
                     matches = named(&|device| device.name.to_lowercase().contains(&folded));
                 }
-                if matches.len() > 1 {
-                    let message = format!("'{name}' names {} cameras: {}", matches.len(), listed(matches));
-                    return Err(
-                        Error::new(ErrorKind::InvalidArgument, message).hint("pass the number or the path of one of them")
-                    );
-                }
-                matches.first().copied()
+                self.only(&matches)?
             }
+            Self::Bus(bus) => self.only(&named(&|device| device.bus.as_ref() == Some(bus)))?,
+            Self::Serial(serial) => self.only(&named(&|device| device.serial.as_ref() == Some(serial)))?,
         };
         chosen.ok_or_else(|| self.not_found(devices))
+    }
+
+    /// The one camera of these; `None` if there is none.
+    fn only<'a>(&self, matches: &[&'a CameraDevice]) -> Result<Option<&'a CameraDevice>> {
+        if matches.len() < 2 {
+            return Ok(matches.first().copied());
+        }
+        let message = format!("'{self}' names {} cameras: {}", matches.len(), listed(matches.iter().copied()));
+        Err(Error::new(ErrorKind::InvalidArgument, message)
+            .hint("pass the number or the path of one of them, or its bus or serial"))
     }
 
     fn not_found(&self, devices: &[CameraDevice]) -> Error {
@@ -105,12 +166,12 @@ impl DeviceSelector {
             });
         }
         Error::new(ErrorKind::NotFound, format!("no camera '{self}' (there is: {})", listed(devices)))
-            .hint("pass one of these numbers, names or paths")
+            .hint("pass one of these numbers, names, paths, buses or serials")
     }
 }
 
 fn listed<'a>(devices: impl IntoIterator<Item = &'a CameraDevice>) -> String {
-    devices.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    devices.into_iter().map(|device| format!("{device:#}")).collect::<Vec<_>>().join(", ")
 }
 
 /// The text that [`FromStr`] reads.
@@ -120,6 +181,8 @@ impl fmt::Display for DeviceSelector {
             Self::First => Ok(()),
             Self::Index(index) => write!(f, "{index}"),
             Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Bus(bus) => write!(f, "{BUS}{bus}"),
+            Self::Serial(serial) => write!(f, "{SERIAL}{serial}"),
             Self::Name(name) => f.write_str(name),
         }
     }
@@ -137,7 +200,11 @@ impl FromStr for DeviceSelector {
                 Error::new(ErrorKind::InvalidArgument, format!("no camera has the number {text}"))
                     .hint("pass a camera's number, name or path")
             })?),
-            _ => Self::Name(text.to_owned()),
+            _ => match (text.strip_prefix(BUS), text.strip_prefix(SERIAL)) {
+                (Some(bus), _) => Self::Bus(bus.trim().to_owned()),
+                (_, Some(serial)) => Self::Serial(serial.trim().to_owned()),
+                _ => Self::Name(text.to_owned()),
+            },
         })
     }
 }
@@ -181,7 +248,7 @@ mod tests {
     use super::*;
 
     fn camera(index: u32, name: &str) -> CameraDevice {
-        CameraDevice { index, name: name.into(), id: format!("/dev/video{index}"), backend: Backend::V4l }
+        CameraDevice::new(index, name.into(), format!("/dev/video{index}"), Backend::V4l)
     }
 
     fn cameras() -> Vec<CameraDevice> {
@@ -202,6 +269,8 @@ mod tests {
             ("Integrated Camera", DeviceSelector::Name("Integrated Camera".into())),
             ("4K", DeviceSelector::Name("4K".into())),
             ("-1", DeviceSelector::Name("-1".into())),
+            ("bus:usb-0000:00:14.0-1", DeviceSelector::Bus("usb-0000:00:14.0-1".into())),
+            ("serial:007", DeviceSelector::Serial("007".into())),
         ] {
             let parsed: DeviceSelector = text.parse().unwrap();
             assert_eq!(parsed, selector);
@@ -227,7 +296,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "'integrated' names 2 cameras: 0 'Integrated Camera' (/dev/video0), 4 'Integrated Camera IR' (/dev/video4); \
-             pass the number or the path of one of them"
+             pass the number or the path of one of them, or its bus or serial"
         );
         let twins = [camera(0, "vivid"), camera(1, "vivid")];
         let error = DeviceSelector::Name("vivid".into()).choose(&twins).unwrap_err();
@@ -266,5 +335,31 @@ mod tests {
         std::os::unix::fs::symlink(&node, &link).unwrap();
         let devices = [CameraDevice { id: node.to_str().unwrap().into(), ..camera(7, "linked") }];
         assert_eq!(DeviceSelector::Path(link).choose(&devices).unwrap().index, 7);
+    }
+
+    #[test]
+    fn two_of_one_model_are_told_apart() {
+        let twin = |index, bus: &str, serial: Option<&str>| CameraDevice {
+            bus: Some(bus.into()),
+            serial: serial.map(Into::into),
+            ..camera(index, "HD Webcam")
+        };
+        let twins = [twin(0, "usb-0000:00:14.0-1", Some("A1")), twin(2, "usb-0000:00:14.0-2", None)];
+        let choose = |text: &str| text.parse::<DeviceSelector>().unwrap().choose(&twins).map(|camera| camera.index);
+        assert_eq!(choose("bus:usb-0000:00:14.0-2").unwrap(), 2);
+        assert_eq!(choose("serial:A1").unwrap(), 0);
+        let error = choose("HD Webcam").unwrap_err().to_string();
+        assert!(
+            error.starts_with(
+                "'HD Webcam' names 2 cameras: 0 'HD Webcam' (/dev/video0, bus:usb-0000:00:14.0-1, serial:A1), \
+                 2 'HD Webcam' (/dev/video2, bus:usb-0000:00:14.0-2); pass"
+            ),
+            "{error}"
+        );
+        assert_eq!(choose("serial:B2").unwrap_err().kind(), ErrorKind::NotFound);
+        // A camera with two sensors is one USB device.
+        let pair = [twin(0, "usb-0000:00:14.0-1", Some("A1")), twin(2, "usb-0000:00:14.0-1", Some("A1"))];
+        let error = DeviceSelector::Serial("A1".into()).choose(&pair).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidArgument);
     }
 }

@@ -1,10 +1,11 @@
 //! What the system says about a camera, as errors that a person can act on.
 
 use std::io;
+use std::time::Duration;
 
 use streamlib_core::{Error, ErrorKind};
 
-use super::CameraDevice;
+use super::{CameraDevice, CameraFormat};
 
 /// "No such device": the same number on Linux, macOS and the BSDs.
 const ENODEV: i32 = 19;
@@ -26,16 +27,35 @@ pub(super) fn disconnected(device: &CameraDevice) -> Error {
 }
 
 /// The camera delivers nothing that can be used.
-pub(super) fn no_format(device: &CameraDevice, wanted: Option<streamlib_core::PixelFormat>, offered: &[String]) -> Error {
+pub(super) fn no_format(device: &CameraDevice, wanted: Option<CameraFormat>, offered: &[String]) -> Error {
     let offered = if offered.is_empty() { "nothing".to_owned() } else { offered.join(", ") };
     match wanted {
         Some(wanted) => {
             Error::new(ErrorKind::Unsupported, format!("camera {device} does not offer {wanted}; it offers {offered}"))
                 .hint("leave 'pixel_format' out to take what it offers")
         }
-        None => Error::new(ErrorKind::Unsupported, format!("camera {device} offers neither yuyv nor nv12; it offers {offered}"))
-            .hint("use another camera"),
+        None => {
+            let known = CameraFormat::ALL.map(CameraFormat::name).join(", ");
+            Error::new(ErrorKind::Unsupported, format!("camera {device} offers none of {known}; it offers {offered}"))
+                .hint("use another camera")
+        }
     }
+}
+
+/// No whole picture for so long; `damage` is what was wrong with the last that came.
+pub(super) fn stalled(device: &CameraDevice, limit: Duration, damage: Option<&str>) -> Error {
+    let message = format!("camera {device} delivered no picture for {limit:?}");
+    match damage {
+        Some(damage) => Error::new(ErrorKind::Stalled, format!("{message} that was whole: the last was {damage}"))
+            .hint("try another cable or USB port, or another 'pixel_format' or 'size'"),
+        None => Error::new(ErrorKind::Stalled, message)
+            .hint("unplug it and plug it in again; where it is only slow (in the dark), raise 'timeout'"),
+    }
+}
+
+/// Whether the system says that the driver does not know the call.
+pub(super) fn is_unknown_call(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(ENOTTY)
 }
 
 /// What the system said while `doing` something with the camera: "open", "set the format of".
@@ -71,7 +91,7 @@ pub(super) fn from_system(device: &CameraDevice, doing: &str, error: io::Error) 
             format!("{failed}: its bus has no bandwidth left for it"),
             "ask for a smaller size or rate, or plug it into another USB controller".to_owned(),
         ),
-        _ if error.raw_os_error() == Some(ENOTTY) => {
+        _ if is_unknown_call(&error) => {
             (ErrorKind::Unsupported, format!("{failed}: the driver cannot do it"), "use another camera".to_owned())
         }
         _ => (ErrorKind::Io, format!("{failed}: {error}"), "unplug it, plug it in and open it again".to_owned()),
@@ -92,7 +112,7 @@ mod tests {
     use super::*;
 
     fn device() -> CameraDevice {
-        CameraDevice { index: 2, name: "C920".into(), id: "/dev/video2".into(), backend: Backend::V4l }
+        CameraDevice::new(2, "C920".into(), "/dev/video2".into(), Backend::V4l)
     }
 
     #[test]
@@ -128,11 +148,23 @@ mod tests {
 
     #[test]
     fn what_a_camera_offers_instead_is_named() {
-        let offered = ["MJPG".to_owned(), "H264".to_owned()];
+        let offered = ["S910".to_owned(), "H264".to_owned()];
         let error = no_format(&device(), None, &offered);
         assert_eq!(error.kind(), ErrorKind::Unsupported);
-        assert!(error.to_string().contains("offers neither yuyv nor nv12; it offers MJPG, H264"), "{error}");
-        let error = no_format(&device(), Some(streamlib_core::PixelFormat::Nv12), &[]);
+        assert!(
+            error.to_string().contains("offers none of yuyv, uyvy, nv12, i420, rgb24, bgr24, mjpeg, grey8; it offers S910, H264"),
+            "{error}"
+        );
+        let error = no_format(&device(), Some(CameraFormat::Nv12), &[]);
         assert!(error.to_string().contains("does not offer nv12; it offers nothing"), "{error}");
+    }
+
+    #[test]
+    fn a_stall_says_what_was_wrong_with_what_came() {
+        let error = stalled(&device(), Duration::from_secs(5), None);
+        assert_eq!(error.kind(), ErrorKind::Stalled);
+        assert!(error.to_string().starts_with("camera 2 'C920' (/dev/video2) delivered no picture for 5s; unplug it"), "{error}");
+        let error = stalled(&device(), Duration::from_secs(5), Some("a JPEG of 8x8"));
+        assert!(error.to_string().contains("for 5s that was whole: the last was a JPEG of 8x8; try another cable"), "{error}");
     }
 }

@@ -1,164 +1,167 @@
-//! What a camera can be set to, and which of that is nearest to what was asked.
+//! What a camera can be set to.
 
-use std::cmp::Ordering;
+use std::fmt;
 
-use streamlib_core::{FrameRate, PixelFormat, Size};
+use streamlib_core::{FrameRate, MAX_DIMENSION, Size};
 
-use super::{CameraDevice, CaptureFormat, CaptureOptions};
+use super::CameraFormat;
 
-/// Something that a camera can be set to.
+/// Something that a camera can be set to: a format, a size or a range of sizes, and the rates at that size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CameraMode {
+    /// How pictures are coded.
+    pub format: CameraFormat,
+    /// The size, or the range of sizes.
+    pub size: SizeRange,
+    /// The rates as the driver lists them; of a range of sizes those of its largest. Empty where the driver tells none.
+    pub rates: Vec<RateRange>,
+}
+
+/// Sizes from the smallest to the largest in steps; most cameras have one size a mode, which is both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mode {
-    pub(super) pixel: PixelFormat,
-    pub(super) size: Size,
-    /// `None` when the driver does not tell its rates.
-    pub(super) rate: Option<FrameRate>,
+pub struct SizeRange {
+    /// The smallest width and height.
+    pub smallest: Size,
+    /// The largest width and height.
+    pub largest: Size,
+    /// By how many pixels the width and the height go up.
+    pub step: (u32, u32),
 }
 
-/// The size that is not exceeded unless asked for: above full HD, cameras reach their rate only with compressed pictures.
-pub(super) const LARGEST_BY_DEFAULT: (u32, u32) = (1920, 1080);
-
-/// What was asked, with the defaults filled in.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wanted {
-    pixel: Option<PixelFormat>,
-    size: Option<Size>,
-    rate: FrameRate,
+/// Rates from the slowest to the fastest; most cameras have single rates, which are both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateRange {
+    /// The slowest.
+    pub slowest: FrameRate,
+    /// The fastest.
+    pub fastest: FrameRate,
 }
 
-impl Wanted {
-    pub(super) fn new(options: &CaptureOptions) -> Self {
-        Self { pixel: options.pixel_format, size: options.size, rate: options.rate.unwrap_or_default() }
+impl SizeRange {
+    /// This size alone.
+    pub fn one(size: Size) -> Self {
+        Self { smallest: size, largest: size, step: (1, 1) }
     }
 
-    /// The mode that is nearest. A pixel format that was asked for is kept to; then the size counts, then the rate.
-    ///
-    /// Where no size was asked for, the largest that reaches the rate wins; where none reaches it, the fastest.
-    pub(super) fn nearest(&self, modes: impl IntoIterator<Item = Mode>) -> Option<Mode> {
-        modes
-            .into_iter()
-            .filter(|mode| self.pixel.is_none_or(|pixel| mode.pixel == pixel))
-            .min_by(|a, b| self.compare_sizes(a, b).then_with(|| self.compare_rates(a, b)).then_with(|| a.pixel.cmp(&b.pixel)))
+    /// Any size: what a driver that lists none is taken to have. It will set the nearest itself.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "only Video4Linux2 drivers list none"))]
+    pub(super) fn any() -> Option<Self> {
+        Some(Self { smallest: Size::new(1, 1).ok()?, largest: Size::new(MAX_DIMENSION, MAX_DIMENSION).ok()?, step: (1, 1) })
     }
 
-    fn compare_sizes(&self, a: &Mode, b: &Mode) -> Ordering {
-        let area = |mode: &Mode| u64::from(mode.size.width()) * u64::from(mode.size.height());
-        match self.size {
-            Some(size) => distance(a.size, size).cmp(&distance(b.size, size)),
-            None => (self.times_too_slow(a).total_cmp(&self.times_too_slow(b)))
-                .then_with(|| is_too_large(a.size).cmp(&is_too_large(b.size)))
-                .then_with(|| if is_too_large(a.size) { area(a).cmp(&area(b)) } else { area(b).cmp(&area(a)) }),
+    /// The size in the range that is nearest to the wanted and that the format can hold.
+    pub(super) fn nearest(&self, wanted: Size, format: CameraFormat) -> Option<Size> {
+        let candidates = |wanted: u32, min: u32, max: u32, step: u32| {
+            let (max, step) = (max.max(min), step.max(1));
+            let within = wanted.clamp(min, max);
+            let found = within - (within - min) % step;
+            let neighbours = [found, found.saturating_sub(step), found.saturating_add(step)];
+            neighbours.into_iter().filter(move |side| (min..=max).contains(side)).collect::<Vec<_>>()
+        };
+        let widths = candidates(wanted.width(), self.smallest.width(), self.largest.width(), self.step.0);
+        let heights = candidates(wanted.height(), self.smallest.height(), self.largest.height(), self.step.1);
+        let sizes = widths.iter().flat_map(|width| heights.iter().filter_map(|height| Size::new(*width, *height).ok()));
+        sizes.filter(|size| format.can_hold(*size)).min_by_key(|size| distance(*size, wanted))
+    }
+}
+
+impl RateRange {
+    /// This rate alone.
+    pub fn one(rate: FrameRate) -> Self {
+        Self { slowest: rate, fastest: rate }
+    }
+
+    /// The rate in the range that is nearest to the wanted.
+    pub(super) fn nearest(&self, wanted: FrameRate) -> FrameRate {
+        if wanted.as_f64() >= self.fastest.as_f64() {
+            self.fastest
+        } else if wanted.as_f64() <= self.slowest.as_f64() {
+            self.slowest
+        } else {
+            wanted
         }
     }
-
-    fn compare_rates(&self, a: &Mode, b: &Mode) -> Ordering {
-        let distance = |mode: &Mode| mode.rate.map_or(0.0, |rate| (rate.as_f64() / self.rate.as_f64()).ln().abs());
-        distance(a).total_cmp(&distance(b))
-    }
-
-    /// How many times too slow the mode is, to a tenth, so that 29.97 is fast enough for 30; 1 for fast enough.
-    fn times_too_slow(&self, mode: &Mode) -> f64 {
-        let times = mode.rate.map_or(1.0, |rate| self.rate.as_f64() / rate.as_f64());
-        ((times * 10.0).round() / 10.0).max(1.0)
-    }
 }
 
-/// Logs what was agreed with a camera, louder where it is not what was asked.
-pub(super) fn log_choice(device: &CameraDevice, options: &CaptureOptions, format: &CaptureFormat) {
-    let exact = options.size.is_none_or(|size| size == format.size) && options.rate.is_none_or(|rate| same(rate, format.rate));
-    if exact {
-        tracing::debug!(%device, ?format, "camera format chosen");
-    } else {
-        tracing::warn!(%device, asked_size = ?options.size, asked_rate = ?options.rate, ?format, "nearest camera format chosen");
-    }
-}
-
-/// 30/1 and 60/2 are one rate.
-fn same(a: FrameRate, b: FrameRate) -> bool {
-    u64::from(a.numerator()) * u64::from(b.denominator()) == u64::from(b.numerator()) * u64::from(a.denominator())
-}
-
-fn distance(a: Size, b: Size) -> u32 {
+/// By how many pixels the sides of two sizes differ.
+pub(super) fn distance(a: Size, b: Size) -> u32 {
     a.width().abs_diff(b.width()) + a.height().abs_diff(b.height())
 }
 
-fn is_too_large(size: Size) -> bool {
-    size.width() > LARGEST_BY_DEFAULT.0 || size.height() > LARGEST_BY_DEFAULT.1
+/// `640x480`, or `16x16 to 1920x1080 in steps of 16x8`.
+impl fmt::Display for SizeRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.smallest)?;
+        if self.smallest == self.largest {
+            return Ok(());
+        }
+        write!(f, " to {}", self.largest)?;
+        if self.step == (1, 1) { Ok(()) } else { write!(f, " in steps of {}x{}", self.step.0, self.step.1) }
+    }
+}
+
+/// `30`, or `1 to 60`.
+impl fmt::Display for RateRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.slowest)?;
+        if self.slowest == self.fastest { Ok(()) } else { write!(f, " to {}", self.fastest) }
+    }
+}
+
+/// `yuyv 640x480 at 30, 15`.
+impl fmt::Display for CameraMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.format, self.size)?;
+        for (index, rate) in self.rates.iter().enumerate() {
+            write!(f, "{}{rate}", if index == 0 { " at " } else { ", " })?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// `yuyv 640x480 30`
-    fn mode(text: &str) -> Mode {
-        let mut words = text.split(' ');
-        let pixel = if words.next() == Some("nv12") { PixelFormat::Nv12 } else { PixelFormat::Yuyv };
-        Mode { pixel, size: words.next().unwrap().parse().unwrap(), rate: words.next().map(|rate| rate.parse().unwrap()) }
+    fn size(text: &str) -> Size {
+        text.parse().unwrap()
     }
-
-    fn nearest(size: &str, rate: &str, pixel: Option<PixelFormat>, modes: &[&str]) -> Option<Mode> {
-        let options = CaptureOptions {
-            size: (!size.is_empty()).then(|| size.parse().unwrap()),
-            rate: (!rate.is_empty()).then(|| rate.parse().unwrap()),
-            pixel_format: pixel,
-            ..CaptureOptions::default()
-        };
-        Wanted::new(&options).nearest(modes.iter().map(|text| mode(text)))
-    }
-
-    /// What USB cameras offer: small pictures fast, large ones slowly.
-    const WEBCAM: [&str; 5] =
-        ["yuyv 640x480 30", "yuyv 640x480 15", "yuyv 1280x720 10", "yuyv 1920x1080 5", "nv12 1280x720 30000/1001"];
 
     #[test]
-    fn what_is_asked_exactly_is_taken_exactly() {
-        for text in WEBCAM {
-            let exact = mode(text);
-            let found = nearest(&exact.size.to_string(), &exact.rate.unwrap().to_string(), Some(exact.pixel), &WEBCAM);
-            assert_eq!(found, Some(exact));
+    fn a_range_of_sizes_is_entered_at_its_nearest_step() {
+        let range = SizeRange { smallest: size("16x16"), largest: size("1920x1080"), step: (16, 8) };
+        let nearest = |wanted| range.nearest(size(wanted), CameraFormat::Nv12).unwrap().to_string();
+        assert_eq!(nearest("640x480"), "640x480");
+        assert_eq!(nearest("645x485"), "640x488");
+        assert_eq!(nearest("1x1"), "16x16");
+        assert_eq!(nearest("9999x9999"), "1920x1080");
+        let any = SizeRange { smallest: size("1x1"), largest: size("9x9"), step: (1, 1) };
+        assert_eq!(any.nearest(size("5x7"), CameraFormat::Nv12).unwrap().to_string(), "4x6");
+        assert_eq!(any.nearest(size("1x99"), CameraFormat::Nv12).unwrap().to_string(), "2x8");
+        assert_eq!(any.nearest(size("5x7"), CameraFormat::Mjpeg).unwrap().to_string(), "5x7");
+        let odd = SizeRange { smallest: size("3x1"), largest: size("3x9"), ..any };
+        assert!(odd.nearest(size("3x4"), CameraFormat::Yuyv).is_none());
+    }
+
+    #[test]
+    fn a_range_of_rates_is_entered_at_its_nearest() {
+        let rate = |text: &str| text.parse::<FrameRate>().unwrap();
+        let range = RateRange { slowest: rate("5"), fastest: rate("30") };
+        for (wanted, found) in [("1", "5"), ("5", "5"), ("25/2", "25/2"), ("30000/1001", "30000/1001"), ("60", "30")] {
+            assert_eq!(range.nearest(rate(wanted)).to_string(), found);
         }
     }
 
     #[test]
-    fn the_size_counts_before_the_rate() {
-        assert_eq!(nearest("1900x1000", "30", None, &WEBCAM), Some(mode("yuyv 1920x1080 5")));
-        assert_eq!(nearest("1x1", "14", None, &WEBCAM), Some(mode("yuyv 640x480 15")));
-        assert_eq!(nearest("1280x720", "", None, &WEBCAM), Some(mode("nv12 1280x720 30000/1001")));
-        assert_eq!(nearest("1280x720", "1000", Some(PixelFormat::Yuyv), &WEBCAM), Some(mode("yuyv 1280x720 10")));
-    }
-
-    #[test]
-    fn the_default_is_the_largest_size_that_reaches_the_rate() {
-        assert_eq!(nearest("", "", None, &WEBCAM), Some(mode("nv12 1280x720 30000/1001")));
-        assert_eq!(nearest("", "", Some(PixelFormat::Yuyv), &WEBCAM), Some(mode("yuyv 640x480 30")));
-        assert_eq!(nearest("", "10", Some(PixelFormat::Yuyv), &WEBCAM), Some(mode("yuyv 1280x720 10")));
-        assert_eq!(nearest("", "60", None, &WEBCAM), Some(mode("nv12 1280x720 30000/1001")));
-        assert_eq!(
-            nearest("", "", None, &["yuyv 3840x2160 30", "yuyv 1920x1080 30", "yuyv 1920x1080 60"]),
-            Some(mode("yuyv 1920x1080 30")),
-            "nothing above full HD, and the rate that is nearest"
-        );
-        assert_eq!(nearest("", "", None, &["yuyv 4096x2160 30", "yuyv 3840x2160 30"]), Some(mode("yuyv 3840x2160 30")));
-    }
-
-    #[test]
-    fn the_format_is_kept_to_and_yuyv_preferred() {
-        assert_eq!(nearest("640x480", "", Some(PixelFormat::Nv12), &WEBCAM), Some(mode("nv12 1280x720 30000/1001")));
-        assert_eq!(nearest("", "", Some(PixelFormat::Nv12), &["yuyv 640x480 30"]), None);
-        assert_eq!(nearest("", "", None, &["nv12 640x480 30", "yuyv 640x480 30"]), Some(mode("yuyv 640x480 30")));
-        assert_eq!(nearest("", "", None, &[]), None);
-    }
-
-    #[test]
-    fn a_driver_that_tells_no_rates_is_taken_at_its_word() {
-        assert_eq!(nearest("", "", None, &["yuyv 640x480", "yuyv 1280x720"]), Some(mode("yuyv 1280x720")));
-    }
-
-    #[test]
-    fn a_rate_is_the_same_however_it_is_written() {
-        let rate = |text: &str| text.parse::<FrameRate>().unwrap();
-        assert!(same(rate("60/2"), rate("30")));
-        assert!(!same(rate("30"), rate("30000/1001")));
+    fn modes_are_printed_in_a_line() {
+        let rate = |text: &str| RateRange::one(text.parse().unwrap());
+        let mode = CameraMode {
+            format: CameraFormat::Yuyv,
+            size: SizeRange::one(size("640x480")),
+            rates: vec![rate("30"), rate("15/2")],
+        };
+        assert_eq!(mode.to_string(), "yuyv 640x480 at 30, 15/2");
+        let any = CameraMode { size: SizeRange::any().unwrap(), rates: Vec::new(), ..mode };
+        assert_eq!(any.to_string(), "yuyv 1x1 to 16384x16384");
     }
 }

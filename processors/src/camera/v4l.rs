@@ -1,11 +1,13 @@
 //! Cameras through Video4Linux2: mapped buffers, waits with a limit, the driver's timestamps, sequence numbers and strides.
 
 mod color;
+mod controls;
+mod identity;
 mod ioctl;
 mod negotiate;
 mod sequence;
-mod stall;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::sync::Arc;
@@ -15,13 +17,17 @@ use ::v4l::buffer::{Flags, Metadata, Type};
 use ::v4l::device::{Device, Handle};
 use ::v4l::io::mmap::Stream;
 use ::v4l::io::traits::{CaptureStream, Stream as _};
-use streamlib_core::{Error, ErrorKind, Result};
+use streamlib_core::{Error, Result};
 
 use self::negotiate::negotiate;
 use self::sequence::SequenceCounter;
-use self::stall::StallClock;
+use super::capture::{Delivered, Driver};
+use super::choice::Mode;
 use super::errors;
-use super::{Backend, CameraDevice, Capture, CaptureClock, CaptureCounts, CaptureFormat, CaptureOptions, RawPicture};
+use super::stall::StallClock;
+use super::{
+    Backend, CameraControl, CameraDevice, CameraMode, CaptureClock, CaptureCounts, CaptureFormat, CaptureOptions, ControlValue,
+};
 
 /// Buffers shared with the driver: one is read here, one is being filled, and two take up what comes when the reader is late.
 const BUFFERS: u32 = 4;
@@ -42,22 +48,62 @@ pub(super) fn list() -> Result<Vec<CameraDevice>> {
 /// The camera with this number, if it is one.
 fn describe(index: u32) -> Option<CameraDevice> {
     let id = format!("/dev/video{index}");
-    let name = match Device::with_path(&id) {
-        Ok(video) => ioctl::capabilities(&video.handle()).ok().filter(|node| node.captures)?.name,
+    let (name, bus) = match Device::with_path(&id) {
+        Ok(video) => {
+            let node = ioctl::capabilities(&video.handle()).ok().filter(|node| node.captures)?;
+            (node.name, Some(node.bus))
+        }
         // It cannot be asked. A camera's first node is the one that captures; opening it will say what is wrong.
         Err(error) if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ResourceBusy) => {
-            let attribute = |name: &str| fs::read_to_string(format!("/sys/class/video4linux/video{index}/{name}"));
-            if attribute("index").is_ok_and(|index| index.trim() != "0") {
+            if identity::attribute(index, "index").is_some_and(|index| index != "0") {
                 return None;
             }
-            attribute("name").map(|name| name.trim().to_owned()).unwrap_or_default()
+            (identity::attribute(index, "name").unwrap_or_default(), None)
         }
         Err(_) => return None,
     };
-    Some(CameraDevice { index, name, id, backend: Backend::V4l })
+    let bus = bus.filter(|bus| !bus.is_empty());
+    Some(CameraDevice { bus, serial: identity::serial(index), ..CameraDevice::new(index, name, id, Backend::V4l) })
 }
 
-pub(super) fn open(device: &CameraDevice, options: &CaptureOptions) -> Result<Box<dyn Capture>> {
+fn opened(device: &CameraDevice) -> Result<Device> {
+    let refused = |error| errors::from_system(device, "open", error);
+    let video = Device::with_path(&device.id).map_err(refused)?;
+    ioctl::close_on_exec(&video.handle()).map_err(refused)?;
+    Ok(video)
+}
+
+/// Works while another program captures, too.
+pub(super) fn modes(device: &CameraDevice) -> Result<Vec<CameraMode>> {
+    negotiate::modes(&opened(device)?, device)
+}
+
+/// Sets the camera to a mode for somebody else who will open it.
+pub(super) fn set(device: &CameraDevice, mode: Mode) -> Result<CaptureFormat> {
+    negotiate::set(&opened(device)?, device, mode)
+}
+
+/// A way to a camera's controls, whoever captures from it.
+pub(super) struct Controls {
+    device: CameraDevice,
+    handle: Arc<Handle>,
+}
+
+impl Controls {
+    pub(super) fn open(device: &CameraDevice) -> Result<Self> {
+        Ok(Self { device: device.clone(), handle: opened(device)?.handle() })
+    }
+
+    pub(super) fn list(&self) -> Result<Vec<CameraControl>> {
+        controls::list(&self.handle).map_err(|error| errors::from_system(&self.device, "list the controls of", error))
+    }
+
+    pub(super) fn apply(&self, values: &BTreeMap<String, ControlValue>) -> Result<BTreeMap<String, ControlValue>> {
+        controls::apply(&self.device, &self.handle, values)
+    }
+}
+
+pub(super) fn open(device: &CameraDevice, options: &CaptureOptions) -> Result<Box<dyn Driver>> {
     Ok(Box::new(V4lCapture::open(device, options)?))
 }
 
@@ -84,6 +130,7 @@ struct V4lCapture {
     device: CameraDevice,
     format: CaptureFormat,
     handle: Arc<Handle>,
+    controls: Controls,
     /// Taken in `drop` only.
     stream: Option<Stream<'static>>,
     /// The buffer that was handed out last is back with the driver, but none came for it.
@@ -96,15 +143,16 @@ struct V4lCapture {
 
 impl V4lCapture {
     fn open(device: &CameraDevice, options: &CaptureOptions) -> Result<Self> {
-        let refused = |error| errors::from_system(device, "open", error);
-        let video = Device::with_path(&device.id).map_err(refused)?;
-        ioctl::close_on_exec(&video.handle()).map_err(refused)?;
+        let video = opened(device)?;
         let format = negotiate(&video, device, options)?;
+        // Before the stream starts: some cannot be set any more then.
+        controls::apply(device, &video.handle(), &options.controls)?;
         let stream = start(&video).map_err(|error| errors::from_system(device, "start", error))?;
         Ok(Self {
             device: device.clone(),
             format,
             handle: video.handle(),
+            controls: Controls { device: device.clone(), handle: video.handle() },
             stream: Some(stream),
             resynchronise: false,
             stall: StallClock::new(options.timeout),
@@ -135,7 +183,7 @@ impl V4lCapture {
             }
             now = Instant::now();
             if self.stall.is_over(now) {
-                return Err(stalled(&self.device, self.timeout));
+                return Err(errors::stalled(&self.device, self.timeout, None));
             }
             if now.duration_since(start) >= timeout {
                 return Ok(false);
@@ -144,7 +192,7 @@ impl V4lCapture {
     }
 
     /// Gives the last buffer back and takes the one that is ready.
-    fn take(&mut self) -> Result<Option<RawPicture<'_>>> {
+    fn take(&mut self) -> Result<Option<Delivered<'_>>> {
         let Some(stream) = &mut self.stream else {
             return Err(errors::disconnected(&self.device));
         };
@@ -174,16 +222,18 @@ impl V4lCapture {
         if damaged || bytes.len() < self.format.bytes() {
             *(if damaged { &mut self.counts.damaged } else { &mut self.counts.short }) += 1;
             tracing::trace!(sequence, damaged, bytes = bytes.len(), "picture left out");
-            return if self.stall.is_over(Instant::now()) { Err(stalled(&self.device, self.timeout)) } else { Ok(None) };
+            let over = self.stall.is_over(Instant::now());
+            let damage = if damaged { "marked as damaged" } else { "too short" };
+            return if over { Err(errors::stalled(&self.device, self.timeout, Some(damage))) } else { Ok(None) };
         }
         self.stall.reset();
         self.counts.delivered += 1;
         let (age, clock) = age(metadata);
-        Ok(Some(RawPicture { bytes, format: self.format, sequence: Some(sequence), age, clock }))
+        Ok(Some(Delivered { bytes, sequence: Some(sequence), age, clock }))
     }
 }
 
-impl Capture for V4lCapture {
+impl Driver for V4lCapture {
     fn device(&self) -> &CameraDevice {
         &self.device
     }
@@ -192,12 +242,20 @@ impl Capture for V4lCapture {
         self.format
     }
 
-    fn next(&mut self, timeout: Duration) -> Result<Option<RawPicture<'_>>> {
+    fn next(&mut self, timeout: Duration) -> Result<Option<Delivered<'_>>> {
         if self.wait(timeout)? { self.take() } else { Ok(None) }
     }
 
     fn counts(&self) -> CaptureCounts {
         self.counts
+    }
+
+    fn controls(&self) -> Result<Vec<CameraControl>> {
+        self.controls.list()
+    }
+
+    fn set_controls(&mut self, values: &BTreeMap<String, ControlValue>) -> Result<BTreeMap<String, ControlValue>> {
+        self.controls.apply(values)
     }
 }
 
@@ -214,11 +272,6 @@ impl Drop for V4lCapture {
             _ => drop(stream),
         }
     }
-}
-
-fn stalled(device: &CameraDevice, limit: Duration) -> Error {
-    Error::new(ErrorKind::Stalled, format!("camera {device} delivered no picture for {limit:?}"))
-        .hint("unplug it and plug it in again; where it is only slow (in the dark), raise 'timeout'")
 }
 
 fn is_gone(handle: &Handle) -> bool {

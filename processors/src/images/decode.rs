@@ -2,8 +2,10 @@
 
 use std::io::Cursor;
 
+use super::jpeg::JpegFile;
+use image::codecs::png::PngDecoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits};
 use streamlib_core::{Alpha, Error, ErrorKind, MAX_DIMENSION, Result, Size, VideoFormat};
 
 /// The most memory that the pixels of one picture may take while it is decoded, beside its file: 11585x11585 with 8 bits a
@@ -29,18 +31,24 @@ pub fn decode(file: &[u8]) -> Result<Picture> {
     if file.is_empty() {
         return Err(broken("it is empty"));
     }
-    let mut reader = ImageReader::new(Cursor::new(file)).with_guessed_format().map_err(broken)?;
-    if !matches!(reader.format(), Some(ImageFormat::Png | ImageFormat::Jpeg)) {
-        return Err(Error::new(ErrorKind::Unsupported, "it is neither PNG nor JPEG").hint("convert it to one of them"));
+    match image::guess_format(file) {
+        Ok(ImageFormat::Png) => read(PngDecoder::with_limits(Cursor::new(file), limits()).map_err(refused)?),
+        Ok(ImageFormat::Jpeg) => read(JpegFile::new(file).map_err(refused)?),
+        _ => Err(Error::new(ErrorKind::Unsupported, "it is neither PNG nor JPEG").hint("convert it to one of them")),
     }
+}
+
+fn limits() -> Limits {
     let mut limits = Limits::default();
     limits.max_image_width = Some(MAX_DIMENSION);
     limits.max_image_height = Some(MAX_DIMENSION);
     limits.max_alloc = Some(MOST_BYTES);
-    reader.limits(limits.clone());
-    let mut decoder = reader.into_decoder().map_err(refused)?;
+    limits
+}
+
+fn read(mut decoder: impl ImageDecoder) -> Result<Picture> {
+    let mut limits = limits();
     let (width, height) = decoder.dimensions();
-    // The crate lets a JPEG decoder be made before it compares the size.
     limits.check_dimensions(width, height).and_then(|()| limits.reserve(decoder.total_bytes())).map_err(|_| {
         let message = format!("its {width}x{height} pixels are too many");
         let most = format!("up to {MAX_DIMENSION} a side and {} MiB in all are read: scale it down", MOST_BYTES >> 20);

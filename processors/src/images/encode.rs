@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 use schemars::JsonSchema;
@@ -62,20 +61,23 @@ impl Encoder {
         let color = if has_alpha { ExtendedColorType::Rgba8 } else { ExtendedColorType::Rgb8 };
         let size = picture.format().size;
         let (width, height) = (size.width(), size.height());
-        let written = match format {
+        let refused = |error: &dyn std::fmt::Display| {
+            let message = format!("a picture of {size} cannot be encoded as {}: {error}", format.ending());
+            Error::new(ErrorKind::Encode, message).hint("choose the other format or another size")
+        };
+        match format {
             ImageFormat::Png => {
                 // Frames come 30 a second: time matters more than bytes.
                 let encoder = PngEncoder::new_with_quality(&mut self.file, CompressionType::Fast, FilterType::Adaptive);
-                encoder.write_image(&self.pixels, width, height, color)
+                encoder.write_image(&self.pixels, width, height, color).map_err(|error| refused(&error).caused_by(error))?;
             }
             ImageFormat::Jpeg => {
-                JpegEncoder::new_with_quality(&mut self.file, quality).write_image(&self.pixels, width, height, color)
+                // Sizes go to 16384: they fit.
+                let encoder = jpeg_encoder::Encoder::new(&mut self.file, quality);
+                let encoded = encoder.encode(&self.pixels, width as u16, height as u16, jpeg_encoder::ColorType::Rgb);
+                encoded.map_err(|error| refused(&error).caused_by(error))?;
             }
-        };
-        written.map_err(|error| {
-            let message = format!("a picture of {size} cannot be encoded as {}: {error}", format.ending());
-            Error::new(ErrorKind::Encode, message).hint("choose the other format or another size").caused_by(error)
-        })?;
+        }
         Ok(&self.file)
     }
 }

@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod jpeg;
 mod list;
 mod names;
 mod sink;

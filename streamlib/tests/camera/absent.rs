@@ -17,8 +17,8 @@ fn an_unknown_camera_is_told_which_there_are() {
     let Some(_camera) = VirtualCamera::get() else { return };
     for device in ["nonsense", "7", "/dev/video7"] {
         let message = format!(
-            "Error: node 'camera': no camera '{device}' (there is: 0 'vivid' (/dev/video0), 2 'vivid' (/dev/video2)); \
-             pass one of these numbers, names or paths\n"
+            "Error: node 'camera': no camera '{device}' (there is: 0 'vivid' (/dev/video0, bus:platform:vivid-000), \
+             2 'vivid' (/dev/video2, bus:platform:vivid-001)); pass one of these numbers, names, paths, buses or serials\n"
         );
         fails_with(&["--source", &format!("camera:{device}")], &message);
     }

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Sender, channel};
 
 use streamlib::ReadBack;
-use streamlib::camera::Backend;
+use streamlib::camera::{Backend, CameraFormat};
 use streamlib::prelude::*;
 
 use crate::virtual_camera::VirtualCamera;
@@ -68,12 +68,11 @@ fn still_ball() -> BouncingBall {
 fn the_bars_keep_their_colours_on_the_way_to_the_sink() {
     let Some(_camera) = VirtualCamera::get() else { return };
     let runtime = Runtime::new(RuntimeOptions { frames: Some(2), ..Default::default() });
-    for (backend, pixel) in [
-        (Backend::V4l, PixelFormat::Yuyv),
-        (Backend::V4l, PixelFormat::Nv12),
-        (Backend::Nokhwa, PixelFormat::Yuyv),
-        (Backend::Nokhwa, PixelFormat::Nv12),
-    ] {
+    // Frames are the same whoever captured them; every format of both is looked at before the GPU in `camera_hardware`.
+    let nokhwa = [(Backend::Nokhwa, CameraFormat::Yuyv)];
+    let colourful = |format: &CameraFormat| !matches!(format, CameraFormat::Mjpeg | CameraFormat::Grey8);
+    let v4l = CameraFormat::ALL.into_iter().filter(colourful).map(|format| (Backend::V4l, format));
+    for (backend, pixel) in v4l.chain(nokhwa) {
         let camera = Camera::new(CaptureOptions {
             backend,
             size: Size::new(WIDTH as u32, HEIGHT as u32).ok(),

@@ -9,6 +9,7 @@ mod bars;
 mod judge;
 mod program;
 mod trouble;
+mod unplugged;
 mod virtual_camera;
 mod window;
 

@@ -23,6 +23,8 @@ const BUFFER_VIDEO_CAPTURE: u32 = 1;
 /// What a node is and can do.
 pub(super) struct Capabilities {
     pub(super) name: String,
+    /// Where it is plugged in: `usb-0000:00:14.0-1`.
+    pub(super) bus: String,
     /// Whether it delivers pictures in mapped memory, one plane behind the other.
     pub(super) captures: bool,
 }
@@ -34,9 +36,13 @@ pub(super) fn capabilities(handle: &Handle) -> io::Result<Capabilities> {
     // SAFETY: VIDIOC_QUERYCAP fills one v4l2_capability, which is what the pointer leads to, and keeps no pointer.
     unsafe { v4l2::ioctl(handle.fd(), vidioc::VIDIOC_QUERYCAP, (&raw mut answer).cast()) }?;
     let flags = if answer.capabilities & DEVICE_CAPS == 0 { answer.capabilities } else { answer.device_caps };
-    let name = answer.card.split(|byte| *byte == 0).next().unwrap_or_default();
+    let text = |bytes: &[u8]| {
+        let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+        String::from_utf8_lossy(text).trim().to_owned()
+    };
     Ok(Capabilities {
-        name: String::from_utf8_lossy(name).trim().to_owned(),
+        name: text(&answer.card),
+        bus: text(&answer.bus_info),
         captures: flags & (VIDEO_CAPTURE | STREAMING) == VIDEO_CAPTURE | STREAMING && flags & VIDEO_OUTPUT == 0,
     })
 }

@@ -7,105 +7,101 @@ use ::v4l::framesize::{FrameSizeEnum, Stepwise};
 use ::v4l::video::Capture as _;
 use ::v4l::video::capture::Parameters;
 use ::v4l::{Format, FourCC, Fraction};
-use streamlib_core::{FrameRate, PixelFormat, Result, Size};
+use streamlib_core::{FrameRate, Result, Size};
 
-use super::super::capture::can_hold;
-use super::super::modes::{LARGEST_BY_DEFAULT, Mode, Wanted, log_choice};
-use super::super::{CameraDevice, CaptureFormat, CaptureOptions, errors};
+use super::super::choice::{Mode, check_agreed, choose};
+use super::super::modes::{CameraMode, RateRange, SizeRange};
+use super::super::{CameraDevice, CameraFormat, CaptureFormat, CaptureOptions, errors};
 use super::{color, ioctl};
 
-/// Sets the camera to the mode that is nearest to what was asked, and reads back what it made of it.
+/// Sets the camera to the mode that the options take, and reads back what it made of it.
 pub(super) fn negotiate(video: &Device, device: &CameraDevice, options: &CaptureOptions) -> Result<CaptureFormat> {
-    let refused = |error| errors::from_system(device, "set the format of", error);
-    let offered = video.enum_formats().map_err(refused)?;
-    let formats = [PixelFormat::Yuyv, PixelFormat::Nv12]
-        .into_iter()
-        .filter(|pixel| offered.iter().any(|offer| offer.fourcc == fourcc(*pixel)));
-    let mode = Wanted::new(options).nearest(formats.flat_map(|pixel| modes(video, pixel, options)));
-    let Some(mode) = mode else {
+    let modes = modes(video, device)?;
+    if modes.is_empty() {
+        let offered = video.enum_formats().unwrap_or_default();
         let names: Vec<_> = offered.iter().map(|offer| offer.fourcc.to_string().trim().to_owned()).collect();
-        return Err(errors::no_format(device, options.pixel_format, &names));
-    };
+        return Err(errors::no_format(device, None, &names));
+    }
+    let format = set(video, device, choose(device, &modes, options)?)?;
+    check_agreed(device, options, &format)?;
+    Ok(format)
+}
 
-    let mut request = Format::new(mode.size.width(), mode.size.height(), fourcc(mode.pixel));
+/// Sets the camera to a mode, and reads back what it made of it.
+pub(super) fn set(video: &Device, device: &CameraDevice, mode: Mode) -> Result<CaptureFormat> {
+    let refused = |error| errors::from_system(device, "set the format of", error);
+    let mut request = Format::new(mode.size.width(), mode.size.height(), fourcc(mode.format));
     request.field_order = FieldOrder::Progressive;
     video.set_format(&request).map_err(refused)?;
     let agreed = ioctl::picture_format(&video.handle()).map_err(refused)?;
     let format = CaptureFormat {
-        pixel: mode.pixel,
+        format: mode.format,
         size: Size::new(agreed.width, agreed.height)?,
-        rate: set_rate(video, mode.rate.or(options.rate).unwrap_or_default()),
-        bytes_per_line: agreed.bytes_per_line,
-        color: color::color(agreed.colorspace, agreed.ycbcr_encoding, agreed.quantization, agreed.height),
+        rate: set_rate(video, mode.rate.unwrap_or_default()),
+        bytes_per_line: if mode.format == CameraFormat::Mjpeg { 0 } else { agreed.bytes_per_line },
+        color: color::color(mode.format, agreed.colorspace, agreed.ycbcr_encoding, agreed.quantization, agreed.height),
     };
-    if agreed.fourcc != fourcc(mode.pixel).repr || !format.is_sound() {
+    if agreed.fourcc != fourcc(mode.format).repr || !format.is_sound() {
         let instead = format!("{} {}", String::from_utf8_lossy(&agreed.fourcc), format.size);
-        return Err(errors::no_format(device, Some(mode.pixel), &[instead]));
+        return Err(errors::no_format(device, Some(mode.format), &[instead]));
     }
-    log_choice(device, options, &format);
     tracing::debug!(%device, colorspace = agreed.colorspace, ycbcr_encoding = agreed.ycbcr_encoding, quantization = agreed.quantization, "camera colour");
     Ok(format)
 }
 
-fn fourcc(pixel: PixelFormat) -> FourCC {
-    FourCC::new(if pixel == PixelFormat::Nv12 { b"NV12" } else { b"YUYV" })
+/// `V4L2_PIX_FMT_...`.
+fn fourcc(format: CameraFormat) -> FourCC {
+    FourCC::new(match format {
+        CameraFormat::Yuyv => b"YUYV",
+        CameraFormat::Uyvy => b"UYVY",
+        CameraFormat::Nv12 => b"NV12",
+        CameraFormat::I420 => b"YU12",
+        CameraFormat::Rgb24 => b"RGB3",
+        CameraFormat::Bgr24 => b"BGR3",
+        CameraFormat::Mjpeg => b"MJPG",
+        CameraFormat::Grey8 => b"GREY",
+    })
 }
 
-/// What the camera can be set to with this pixel format. From a range, the size and the rate in it that are nearest to the wanted.
-fn modes(video: &Device, pixel: PixelFormat, options: &CaptureOptions) -> Vec<Mode> {
-    let (width, height) = options.size.map_or(LARGEST_BY_DEFAULT, |size| (size.width(), size.height()));
-    let sizes: Vec<Size> = match video.enum_framesizes(fourcc(pixel)) {
+/// What the camera can be set to, out of what can be read.
+pub(super) fn modes(video: &Device, device: &CameraDevice) -> Result<Vec<CameraMode>> {
+    let offered = video.enum_formats().map_err(|error| errors::from_system(device, "list the formats of", error))?;
+    let is_offered = |format: &CameraFormat| offered.iter().any(|offer| offer.fourcc == fourcc(*format));
+    Ok(CameraFormat::ALL.into_iter().filter(is_offered).flat_map(|format| modes_of(video, format)).collect())
+}
+
+fn modes_of(video: &Device, format: CameraFormat) -> Vec<CameraMode> {
+    let sizes: Vec<SizeRange> = match video.enum_framesizes(fourcc(format)) {
         Ok(sizes) => sizes
             .into_iter()
             .filter_map(|offer| match offer.size {
-                FrameSizeEnum::Discrete(size) => Size::new(size.width, size.height).ok(),
-                FrameSizeEnum::Stepwise(range) => nearest_in(&range, width, height),
+                FrameSizeEnum::Discrete(size) => Size::new(size.width, size.height).ok().map(SizeRange::one),
+                FrameSizeEnum::Stepwise(range) => size_range(&range),
             })
             .collect(),
-        // The driver does not list sizes: it will set the nearest itself.
-        Err(_) => Size::new(width, height).into_iter().collect(),
+        Err(_) => SizeRange::any().into_iter().collect(),
     };
-    let mut modes = Vec::new();
-    for size in sizes.into_iter().filter(|size| can_hold(pixel, *size)) {
-        let rates = rates(video, pixel, size, options.rate.unwrap_or_default());
-        if rates.is_empty() {
-            modes.push(Mode { pixel, size, rate: None });
-        }
-        modes.extend(rates.into_iter().map(|rate| Mode { pixel, size, rate: Some(rate) }));
-    }
-    modes
+    let holds = |range: &SizeRange| range.smallest != range.largest || format.can_hold(range.largest);
+    let mode = |size: SizeRange| CameraMode { format, size, rates: rates(video, format, size.largest) };
+    sizes.into_iter().filter(holds).map(mode).collect()
 }
 
-/// The size in a range that is nearest to the wanted and has even sides, which every pixel format can hold.
-fn nearest_in(range: &Stepwise, width: u32, height: u32) -> Option<Size> {
-    let nearest = |wanted: u32, min: u32, max: u32, step: u32| {
-        let (max, step) = (max.max(min), step.max(1));
-        let within = wanted.clamp(min, max);
-        let found = within - (within - min) % step;
-        let even = |side: &u32| side.is_multiple_of(2) && (min..=max).contains(side);
-        [found, found.saturating_sub(step), found.saturating_add(step)].into_iter().find(even)
-    };
-    let width = nearest(width, range.min_width, range.max_width, range.step_width)?;
-    let height = nearest(height, range.min_height, range.max_height, range.step_height)?;
-    Size::new(width, height).ok()
+fn size_range(range: &Stepwise) -> Option<SizeRange> {
+    let most = |side: u32| side.min(streamlib_core::MAX_DIMENSION);
+    Some(SizeRange {
+        smallest: Size::new(range.min_width.max(1), range.min_height.max(1)).ok()?,
+        largest: Size::new(most(range.max_width), most(range.max_height)).ok()?,
+        step: (range.step_width.max(1), range.step_height.max(1)),
+    })
 }
 
-fn rates(video: &Device, pixel: PixelFormat, size: Size, wanted: FrameRate) -> Vec<FrameRate> {
-    let offers = video.enum_frameintervals(fourcc(pixel), size.width(), size.height()).unwrap_or_default();
-    let nearest_in = |shortest: FrameRate, longest: FrameRate| {
-        if wanted.as_f64() > shortest.as_f64() {
-            shortest
-        } else if wanted.as_f64() < longest.as_f64() {
-            longest
-        } else {
-            wanted
-        }
-    };
+fn rates(video: &Device, format: CameraFormat, size: Size) -> Vec<RateRange> {
+    let offers = video.enum_frameintervals(fourcc(format), size.width(), size.height()).unwrap_or_default();
     offers
         .into_iter()
         .filter_map(|offer| match offer.interval {
-            FrameIntervalEnum::Discrete(interval) => rate_of(interval),
-            FrameIntervalEnum::Stepwise(range) => Some(nearest_in(rate_of(range.min)?, rate_of(range.max)?)),
+            FrameIntervalEnum::Discrete(interval) => rate_of(interval).map(RateRange::one),
+            FrameIntervalEnum::Stepwise(range) => Some(RateRange { slowest: rate_of(range.max)?, fastest: rate_of(range.min)? }),
         })
         .collect()
 }
@@ -130,24 +126,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_range_of_sizes_is_entered_at_its_nearest_step() {
-        let range = Stepwise { min_width: 16, max_width: 1920, step_width: 16, min_height: 16, max_height: 1080, step_height: 8 };
-        let nearest = |width, height| nearest_in(&range, width, height).unwrap().to_string();
-        assert_eq!(nearest(640, 480), "640x480");
-        assert_eq!(nearest(645, 485), "640x480");
-        assert_eq!(nearest(1, 1), "16x16");
-        assert_eq!(nearest(9999, 9999), "1920x1080");
-        let any = Stepwise { min_width: 1, max_width: 9, step_width: 0, min_height: 1, max_height: 9, step_height: 1 };
-        assert_eq!(nearest_in(&any, 5, 7).unwrap().to_string(), "4x6");
-        assert_eq!(nearest_in(&any, 1, 99).unwrap().to_string(), "2x8");
-        let odd = Stepwise { min_width: 3, max_width: 3, step_width: 1, ..any };
-        assert!(nearest_in(&odd, 3, 4).is_none());
-    }
-
-    #[test]
     fn intervals_become_rates() {
         assert_eq!(rate_of(Fraction::new(1, 30)).unwrap().to_string(), "30");
         assert_eq!(rate_of(Fraction::new(1001, 30_000)).unwrap().to_string(), "30000/1001");
         assert!(rate_of(Fraction::new(0, 0)).is_none());
+    }
+
+    #[test]
+    fn ranges_of_sizes_end_where_pictures_do() {
+        let range = Stepwise { min_width: 0, max_width: 99_999, step_width: 0, min_height: 2, max_height: 8, step_height: 2 };
+        let found = size_range(&range).unwrap();
+        assert_eq!(found.to_string(), "1x2 to 16384x8 in steps of 1x2");
     }
 }
