@@ -270,6 +270,49 @@ impl Filter<Number, Number> for Threaded {
     }
 }
 
+/// Fails once, before it takes anything, on a thread of its own.
+struct Hasty {
+    calls: u32,
+    input: In<Number>,
+    output: Out<Number>,
+}
+
+impl Processor for Hasty {
+    fn ports(&mut self, ports: &mut Ports) {
+        self.input = ports.input(InputOptions { delivery: Delivery::Block(1), ..Default::default() });
+        self.output = ports.output(OutputOptions::default());
+    }
+    fn threading(&self) -> Threading {
+        Threading::Own
+    }
+    fn process(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
+        self.calls += 1;
+        if self.calls == 2 {
+            return Err(Error::new(ErrorKind::Io, "not now"));
+        }
+        if let Some(number) = cx.take(self.input) {
+            cx.send(self.output, number);
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+#[test]
+fn what_was_not_taken_when_it_failed_is_not_forgotten() {
+    for policy in [FailurePolicy::Bypass, quick(Some(5))] {
+        let sink = Collect::default();
+        let mut graph = Graph::new();
+        graph
+            .chain((Numbers::up_to(20), Hasty { calls: 0, input: In::default(), output: Out::default() }, sink.clone()))
+            .unwrap();
+        graph.on_failure("hasty", policy).unwrap();
+        let running = offline().start(graph).unwrap();
+        assert!(running.wait_for(Duration::from_secs(20)), "{policy}: it waits for ever");
+        running.wait().1.unwrap();
+        assert_eq!(sink.seen(), (0..20).collect::<Vec<_>>(), "{policy}");
+    }
+}
+
 /// A sink that is left out when its disk is full, by its own wish.
 struct Disk {
     room: u64,

@@ -122,7 +122,9 @@ fn a_budget_that_cannot_hold_the_graph_says_who_wanted_more_and_who_holds_what()
     let mut graph = Graph::new();
     graph.chain((pattern("64x48", "30"), Record::to(scratch.path("small.mp4")))).unwrap();
     let error = run(graph, options(frame)).1.unwrap_err();
-    assert_eq!((error.kind(), error.node()), (ErrorKind::OutOfMemory, Some("test-pattern-to-i420")), "{error}");
+    // Two threads want more, and either may ask first.
+    let wants_more = ["test-pattern", "test-pattern-to-i420"];
+    assert!(error.kind() == ErrorKind::OutOfMemory && wants_more.contains(&error.node().unwrap_or_default()), "{error}");
 
     let mut graph = Graph::new();
     graph.chain((pattern("64x48", "30"), BouncingBall::default(), Null::default())).unwrap();

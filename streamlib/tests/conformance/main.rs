@@ -87,7 +87,7 @@ fn refuses_bad_parameters_by_name(descriptor: &Descriptor, registry: &Registry) 
         let beyond = |value: f64| json!({ &parameter.name: value });
         parameter.minimum.into_iter().for_each(|minimum| refused(beyond(minimum - 1.0), &format!("'{}'", parameter.name)));
         parameter.maximum.into_iter().for_each(|maximum| refused(beyond(maximum + 1.0), &format!("'{}'", parameter.name)));
-        refused(json!({ &parameter.name: { "neither": "here nor there" } }), "");
+        refused(json!({ &parameter.name: [{ "neither": "here nor there" }] }), "");
     }
 }
 

@@ -15,6 +15,7 @@ impl Segment {
     pub(super) fn fail(&mut self, index: usize, error: Error) {
         let error = error.in_node(self.nodes[index].ports.name.clone());
         let reaction = self.reaction(index, &error);
+        self.has_failed = true;
         let node = &mut self.nodes[index];
         self.environment.shared.meters[node.ports.node].failed(&error);
         if let NodeState::Away(_) = node.state {

@@ -44,6 +44,8 @@ pub(super) struct Segment {
     /// How many nodes wait to be set up again.
     away: usize,
     waits_for_restart: bool,
+    /// Whether a node failed in this turn: what it did not take still waits.
+    has_failed: bool,
     /// How many inputs of the run had been closed when it was last looked whether all nodes are still wanted.
     closures: u64,
     /// How often parameters of the run had been set when it was last looked for them.
@@ -61,6 +63,7 @@ impl Segment {
             encoder: None,
             away: 0,
             waits_for_restart: false,
+            has_failed: false,
             closures: 0,
             tuned: 0,
         }
@@ -146,6 +149,7 @@ impl Segment {
     }
 
     fn turn(&mut self) -> Turn {
+        self.has_failed = false;
         self.end_the_unwanted();
         self.tune();
         if self.away > 0 {
@@ -203,7 +207,7 @@ impl Segment {
             NodeState::Running | NodeState::Bypassed => {}
         }
         // A head that took nothing waits for another of its inputs.
-        match progressed || self.nodes[0].arrived() != arrived {
+        match progressed || self.has_failed || self.nodes[0].arrived() != arrived {
             true => Turn::Again,
             false => Turn::Sleep,
         }
