@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streamlib_core::{
-    Context, Counter, Delivery, Described, Error, ErrorKind, InputOptions, ReadBack, Result, Sink, Threading, Tunable,
-    VideoFrame, check_parameters,
+    Context, Counter, Delivery, Described, Error, ErrorKind, FailurePolicy, InputOptions, ReadBack, Result, Sink, Threading,
+    Tunable, VideoFrame, check_parameters,
 };
 use tempfile::NamedTempFile;
 
@@ -139,6 +139,11 @@ impl Sink for SaveImages {
     fn input(&self) -> InputOptions {
         // Live, a burst that the encoder cannot keep up with costs pictures, never the source.
         InputOptions { delivery: Delivery::DropOldest(4), ..Default::default() }
+    }
+
+    /// A full disk is no reason to stop what others do.
+    fn failure_policy(&self) -> FailurePolicy {
+        FailurePolicy::Bypass
     }
 
     fn threading(&self) -> Threading {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streamlib_core::{
-    Context, Counter, Delivery, Described, Error, ErrorKind, InputOptions, PixelFormat, ReadBack, Result, Sink, Size, Threading,
-    Timestamp, Tunable, VideoFormat, VideoFrame, check_parameters,
+    Context, Counter, Delivery, Described, Error, ErrorKind, FailurePolicy, InputOptions, PixelFormat, ReadBack, Result, Sink,
+    Size, Threading, Timestamp, Tunable, VideoFormat, VideoFrame, check_parameters,
 };
 
 use super::parts::next_part;
@@ -228,6 +228,11 @@ impl Sink for Record {
     fn input(&self) -> InputOptions {
         // Live, a burst that the encoder cannot keep up with costs frames of the recording, never the source.
         InputOptions { formats: Some(&[PixelFormat::I420]), delivery: Delivery::DropOldest(8), ..Default::default() }
+    }
+
+    /// A full disk is no reason to stop what others do.
+    fn failure_policy(&self) -> FailurePolicy {
+        FailurePolicy::Bypass
     }
 
     fn threading(&self) -> Threading {
