@@ -28,10 +28,12 @@ struct Readme;
 
 /// What most programs need.
 pub mod prelude {
+    /// Parameters as JSON.
+    pub use serde_json::json;
     pub use streamlib_core::{
-        Context, Delivery, Error, ErrorKind, Filter, Flow, FrameRate, FrameShader, GpuContext, Graph, In, InputOptions, Message,
-        Mode, Next, Out, OutputOptions, PixelFormat, Ports, Processor, Result, Runtime, RuntimeOptions, Sink, Size, Source,
-        Statistics, Stop, Timestamp, VideoFormat, VideoFrame,
+        Context, Delivery, Error, ErrorKind, FailurePolicy, Filter, Flow, FrameRate, FrameShader, GpuContext, Graph, In,
+        InputOptions, Message, Mode, Next, Out, OutputOptions, Pairing, PixelFormat, Ports, Processor, Restart, Result, Runtime,
+        RuntimeOptions, Sink, Size, Source, Statistics, Stop, Timestamp, VideoFormat, VideoFrame,
     };
     pub use streamlib_processors::bouncing_ball::{BouncingBall, BouncingBallParameters};
     pub use streamlib_processors::camera::{Camera, CaptureOptions};

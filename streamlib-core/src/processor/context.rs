@@ -52,6 +52,9 @@ pub(crate) trait Environment {
     fn stop_handle(&self) -> StopHandle;
 }
 
+/// The links that leave an output.
+pub(crate) type Links = SmallVec<[Arc<dyn AnyLink>; 1]>;
+
 /// A node's ends of its links. Most nodes have one of each, which then lie beside each other in memory: a chain of thousands
 /// is as fast as its reads from memory are few.
 pub(crate) struct NodePorts {
@@ -59,7 +62,7 @@ pub(crate) struct NodePorts {
     pub(crate) name: Arc<str>,
     pub(crate) inputs: SmallVec<[Option<Arc<dyn AnyLink>>; 1]>,
     /// For each output, every link that leaves it.
-    pub(crate) outputs: SmallVec<[SmallVec<[Arc<dyn AnyLink>; 1]>; 1]>,
+    pub(crate) outputs: SmallVec<[Links; 1]>,
     /// Messages that were taken from the inputs.
     pub(crate) taken: u64,
     /// Messages that were sent to the outputs.

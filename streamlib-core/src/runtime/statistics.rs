@@ -140,7 +140,7 @@ impl NodeMeter {
 
     pub(crate) fn delivered(&self, latency: Duration) {
         let mut numbers = self.numbers();
-        numbers.latency_nanos.get_or_insert_with(|| latencies()).saturating_record(latency.as_nanos() as u64);
+        numbers.latency_nanos.get_or_insert_with(latencies).saturating_record(latency.as_nanos() as u64);
     }
 
     pub(crate) fn counter(&self, name: &'static str) -> Counter {

@@ -8,6 +8,7 @@ mod absent;
 mod bars;
 mod judge;
 mod program;
+mod running;
 mod trouble;
 mod unplugged;
 mod virtual_camera;

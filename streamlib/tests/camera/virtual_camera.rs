@@ -41,6 +41,12 @@ impl VirtualCamera {
         assert!(done.status.success(), "{setting}: {}", String::from_utf8_lossy(&done.stderr));
     }
 
+    /// What `v4l2-ctl` says a control is: `brightness: 128`.
+    pub(crate) fn read(&self, control: &str) -> String {
+        let read = Command::new("v4l2-ctl").args(["--device", &self.path, "--get-ctrl", control]).output().unwrap();
+        String::from_utf8_lossy(&read.stdout).trim().to_owned()
+    }
+
     pub(crate) fn unplug(&self) {
         std::fs::write(format!("{DRIVER}/unbind"), "vivid.0").unwrap();
     }
