@@ -27,7 +27,8 @@ pub use gpu::{
 pub use graph::{Graph, GraphSpec, IntoChain, LinkSpec, NodeSpec, PortRef};
 pub use parameters::{Checker, Described, ParameterDescriptor, Tunable, Tuning, check_parameters, make};
 pub use plan::{Mode, Plan, PlanChange, PlannedLink, PlannedNode, Role, SegmentPlan};
-pub use port::link::{Dropped, LinkCounts, Transport};
+pub use port::counts::{Dropped, LinkCounts};
+pub use port::link::Transport;
 pub use port::{Delivery, In, InputOptions, InputSpec, Message, MessageType, Out, OutputOptions, OutputSpec, Pairing, Ports};
 pub use processor::{
     Context, Counter, FailurePolicy, Filter, Flow, IntoProcessor, MainLoop, Next, Processor, Restart, Sink, Source, StopHandle,

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crossbeam::sync::Unparker;
 
+use super::counts::{DropReason, LinkCounts};
+use super::fifo::Fifo;
 use super::{Delivery, Message};
 use crate::Timestamp;
 
@@ -29,76 +31,12 @@ impl std::fmt::Display for Transport {
     }
 }
 
-/// Messages that were lost, by reason.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Dropped {
-    /// The queue was full and its policy lets the newest win.
-    pub overflow: u64,
-    /// The consumer had ended: it had all the frames it was asked for, or it failed.
-    pub closed: u64,
-    /// The run was stopped without draining.
-    pub discarded: u64,
-    /// The consumer aligns its inputs, and no other input had a message of that time.
-    pub unmatched: u64,
-    /// The consumer had failed and was waiting to be restarted.
-    pub restarting: u64,
-}
-
-impl Dropped {
-    /// All together.
-    pub fn total(&self) -> u64 {
-        self.overflow + self.closed + self.discarded + self.unmatched + self.restarting
-    }
-}
-
-/// Why a message was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum DropReason {
-    Overflow,
-    Closed,
-    Discarded,
-    Unmatched,
-    Restarting,
-}
-
-impl Dropped {
-    fn count(&mut self, reason: DropReason, messages: u64) {
-        *match reason {
-            DropReason::Overflow => &mut self.overflow,
-            DropReason::Closed => &mut self.closed,
-            DropReason::Discarded => &mut self.discarded,
-            DropReason::Unmatched => &mut self.unmatched,
-            DropReason::Restarting => &mut self.restarting,
-        } += messages;
-    }
-}
-
 /// The times of the first two messages that wait; `None` where there is none, or it has no time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Waiting {
     pub(crate) messages: usize,
     pub(crate) first: Option<Timestamp>,
     pub(crate) second: Option<Timestamp>,
-}
-
-/// The account of a link: `sent == received + dropped.total() + queued`, at any moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct LinkCounts {
-    /// Messages that the producer sent.
-    pub sent: u64,
-    /// Messages that the consumer took.
-    pub received: u64,
-    /// Messages that were lost.
-    pub dropped: Dropped,
-    /// Messages that are waiting: counted, not computed from the others.
-    pub queued: u64,
-}
-
-impl LinkCounts {
-    /// Whether every message is accounted for.
-    pub fn adds_up(&self) -> bool {
-        self.sent == self.received + self.dropped.total() + self.queued
-    }
 }
 
 /// A link whose message type is known only to its ends.
@@ -164,42 +102,6 @@ struct State<T> {
     latest: Option<T>,
     keeps_taken: bool,
     counts: LinkCounts,
-}
-
-/// A queue whose first message lies in place: between nodes on one thread there is hardly ever a second.
-struct Fifo<T> {
-    first: Option<T>,
-    rest: VecDeque<T>,
-}
-
-impl<T> Fifo<T> {
-    fn with_capacity(capacity: usize) -> Self {
-        Self { first: None, rest: VecDeque::with_capacity(capacity - 1) }
-    }
-
-    fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.rest.len()
-    }
-
-    fn push_back(&mut self, message: T) {
-        match &self.first {
-            None => self.first = Some(message),
-            Some(_) => self.rest.push_back(message),
-        }
-    }
-
-    fn pop_front(&mut self) -> Option<T> {
-        let message = self.first.take();
-        self.first = self.rest.pop_front();
-        message
-    }
-
-    fn get(&self, index: usize) -> Option<&T> {
-        match index {
-            0 => self.first.as_ref(),
-            _ => self.rest.get(index - 1),
-        }
-    }
 }
 
 /// What one locked step of flushing came to.
@@ -467,6 +369,7 @@ impl<T: Message> AnyLink for Link<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Dropped;
 
     impl Message for u32 {}
 

@@ -1,5 +1,7 @@
 //! Typed ports: what a processor takes and gives, and how messages are delivered.
 
+pub(crate) mod counts;
+mod fifo;
 pub(crate) mod link;
 
 use std::any::TypeId;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{NodeState, Segment, Turn};
 use crate::plan::Mode;
-use crate::port::link::DropReason;
+use crate::port::counts::DropReason;
 use crate::processor::FailurePolicy;
 use crate::runtime::events::{Reaction, RunEventKind};
 use crate::runtime::shared::{Event, Phase};

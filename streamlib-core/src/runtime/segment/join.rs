@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::port::link::{AnyLink, DropReason, Waiting};
+use crate::port::counts::DropReason;
+use crate::port::link::{AnyLink, Waiting};
 use crate::port::{InputSpec, Pairing};
 use crate::{Error, ErrorKind, Result, Timestamp};
 

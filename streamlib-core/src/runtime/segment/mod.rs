@@ -13,7 +13,8 @@ use std::time::Instant;
 use super::environment::SegmentEnvironment;
 use super::shared::{Event, Phase, Shared};
 use crate::plan::Mode;
-use crate::port::link::{AnyLink, DropReason};
+use crate::port::counts::DropReason;
+use crate::port::link::AnyLink;
 use crate::processor::{Context, Flow, Processor};
 use crate::{Error, ErrorKind, FrameEncoder, Result};
 

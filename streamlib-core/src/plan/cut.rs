@@ -1,0 +1,155 @@
+//! From a graph to segments: checks, inserts conversions, orders, cuts.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{PlannedNode, Role, SegmentPlan};
+use crate::graph::{GraphSpec, PortRef, conversion};
+use crate::port::{Delivery, MessageType};
+use crate::processor::{FailurePolicy, Threading};
+use crate::{Error, ErrorKind, PixelFormat, Result, VideoFrame};
+
+/// Links before transports are known.
+pub(super) struct Wire {
+    pub(super) from: PortRef,
+    pub(super) to: PortRef,
+    pub(super) delivery: Delivery,
+    pub(super) message: MessageType,
+}
+
+pub(super) fn check_inputs(graph: &GraphSpec) -> Result<()> {
+    if graph.nodes.is_empty() {
+        return Err(Error::new(ErrorKind::InvalidGraph, "the graph has no nodes").hint("add a source and a sink"));
+    }
+    let connected: HashSet<_> = graph.links.iter().map(|link| link.to).collect();
+    for (index, node) in graph.nodes.iter().enumerate() {
+        for (port, input) in node.inputs.iter().enumerate() {
+            if input.required && !connected.contains(&PortRef { node: index, port }) {
+                let message = format!("input '{}' is not connected", input.name);
+                return Err(Error::new(ErrorKind::InvalidGraph, message)
+                    .hint(format!("connect an output to '{}.{}'", node.name, input.name))
+                    .in_node(node.name.as_str()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The graph's nodes and, where an output's formats are not an input's, one conversion for each output and target, shared by
+/// all who need it.
+pub(super) fn insert_conversions(graph: &GraphSpec) -> (Vec<PlannedNode>, Vec<Wire>) {
+    let planned = |name: String, role, on_failure| PlannedNode { name, role, segment: usize::MAX, is_sink: true, on_failure };
+    let processors = graph.nodes.iter().enumerate();
+    let mut nodes: Vec<_> =
+        processors.map(|(index, node)| planned(node.name.clone(), Role::Processor(index), node.on_failure)).collect();
+    let mut names: HashSet<_> = graph.nodes.iter().map(|node| node.name.clone()).collect();
+    let mut wires = Vec::with_capacity(graph.links.len());
+    let mut converters: HashMap<(PortRef, Vec<PixelFormat>), usize> = HashMap::new();
+    for link in &graph.links {
+        let output = &graph.nodes[link.from.node].outputs[link.from.port];
+        let input = &graph.nodes[link.to.node].inputs[link.to.port];
+        let delivery = link.delivery.unwrap_or(input.delivery);
+        let fits = |format: &PixelFormat| input.formats.is_empty() || input.formats.contains(format);
+        let differing = output.formats.iter().filter(|format| !fits(format));
+        let mut to: Vec<_> = differing.filter_map(|format| conversion(*format, &input.formats)).collect();
+        to.sort_unstable();
+        to.dedup();
+        if to.is_empty() {
+            wires.push(Wire { from: link.from, to: link.to, delivery, message: input.message });
+            continue;
+        }
+        let converter = *converters.entry((link.from, input.formats.clone())).or_insert_with(|| {
+            let targets = to.iter().map(ToString::to_string).collect::<Vec<_>>().join("-or-");
+            let base = format!("{}-to-{targets}", graph.nodes[link.from.node].name);
+            let name = std::iter::once(base.clone())
+                .chain((2..).map(|number| format!("{base}-{number}")))
+                .find(|name| !names.contains(name))
+                .unwrap_or(base);
+            names.insert(name.clone());
+            let role = Role::Convert { from: output.formats.clone(), accepted: input.formats.clone(), to };
+            nodes.push(planned(name, role, FailurePolicy::Stop));
+            wires.push(Wire {
+                from: link.from,
+                to: PortRef { node: nodes.len() - 1, port: 0 },
+                delivery,
+                message: input.message,
+            });
+            nodes.len() - 1
+        });
+        wires.push(Wire {
+            from: PortRef { node: converter, port: 0 },
+            to: link.to,
+            delivery,
+            message: MessageType::of::<VideoFrame>(),
+        });
+    }
+    (nodes, wires)
+}
+
+/// Producers before consumers, otherwise as added (Kahn's algorithm). What is left over is in a cycle.
+pub(super) fn topological_order(nodes: &[PlannedNode], wires: &[Wire]) -> Result<Vec<usize>> {
+    let mut incoming = vec![0usize; nodes.len()];
+    let mut consumers = vec![Vec::new(); nodes.len()];
+    for wire in wires {
+        incoming[wire.to.node] += 1;
+        consumers[wire.from.node].push(wire.to.node);
+    }
+    let mut order: Vec<usize> = (0..nodes.len()).filter(|node| incoming[*node] == 0).collect();
+    let mut next = 0;
+    while let Some(&node) = order.get(next) {
+        next += 1;
+        for &consumer in &consumers[node] {
+            incoming[consumer] -= 1;
+            if incoming[consumer] == 0 {
+                order.push(consumer);
+            }
+        }
+    }
+    if order.len() == nodes.len() {
+        return Ok(order);
+    }
+    let cycle: Vec<_> = (0..nodes.len()).filter(|node| incoming[*node] > 0).take(10).map(|node| &*nodes[node].name).collect();
+    Err(Error::new(ErrorKind::InvalidGraph, format!("the graph has a cycle through or before: {}", cycle.join(", ")))
+        .hint("nothing travels back; remove the link that closes the circle"))
+}
+
+/// Gives every node its segment.
+pub(super) fn cut(graph: &GraphSpec, nodes: &mut [PlannedNode], wires: &[Wire], order: &[usize]) -> Vec<SegmentPlan> {
+    let mut incoming = vec![Vec::new(); nodes.len()];
+    let mut outgoing = vec![Vec::new(); nodes.len()];
+    for wire in wires {
+        incoming[wire.to.node].push(wire.from.node);
+        outgoing[wire.from.node].push(wire.to.node);
+    }
+    let wants_own = |nodes: &[PlannedNode], node: usize| match nodes[node].role {
+        Role::Processor(index) => graph.nodes[index].threading == Threading::Own,
+        Role::Convert { .. } => false,
+    };
+    let mut segments: Vec<SegmentPlan> = Vec::new();
+    for &node in order {
+        let converts = matches!(nodes[node].role, Role::Convert { .. });
+        let reason = match incoming[node].as_slice() {
+            [] => Some("a source"),
+            [producer] if wants_own(nodes, node) => {
+                // A conversion that was given a thread for this node alone is its neighbour.
+                let with_converter = matches!(nodes[*producer].role, Role::Convert { .. }) && outgoing[*producer].len() == 1;
+                (!with_converter).then_some("it blocks or computes for long")
+            }
+            [_] if converts && matches!(outgoing[node].as_slice(), [only] if wants_own(nodes, *only)) => {
+                // Frames that the queue drops are not converted.
+                Some("it converts for a consumer on its own thread")
+            }
+            [_] => None,
+            _ => Some("it has several inputs"),
+        };
+        nodes[node].segment = match (reason, incoming[node].as_slice()) {
+            (None, [producer, ..]) => nodes[*producer].segment,
+            (reason, _) => {
+                let reason = reason.unwrap_or("a source");
+                segments.push(SegmentPlan { name: nodes[node].name.clone(), nodes: Vec::new(), reason });
+                segments.len() - 1
+            }
+        };
+        segments[nodes[node].segment].nodes.push(node);
+    }
+    segments
+}
