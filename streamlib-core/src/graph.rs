@@ -24,6 +24,15 @@ pub struct NodeSpec {
 }
 
 impl NodeSpec {
+    fn check_policy(&self, policy: FailurePolicy) -> Result<()> {
+        if policy == FailurePolicy::Bypass && !self.can_be_bypassed() {
+            let message =
+                format!("node '{}' cannot be bypassed: it is no sink and no filter that gives what it takes", self.name);
+            return Err(Error::new(ErrorKind::InvalidArgument, message).hint("let it restart, or stop the run"));
+        }
+        Ok(())
+    }
+
     /// Whether the graph can go on without it: a sink, or a filter that gives what it takes.
     fn can_be_bypassed(&self) -> bool {
         match (self.inputs.as_slice(), self.outputs.as_slice()) {
@@ -134,9 +143,11 @@ impl Graph {
         for input in &ports.inputs {
             input.delivery.check().map_err(|error| error.in_node(name.as_str()))?;
         }
-        self.by_name.insert(name.clone(), self.spec.nodes.len());
         let (threading, on_failure) = (processor.threading(), processor.failure_policy());
-        self.spec.nodes.push(NodeSpec { name, inputs: ports.inputs, outputs: ports.outputs, threading, on_failure });
+        let node = NodeSpec { name, inputs: ports.inputs, outputs: ports.outputs, threading, on_failure };
+        node.check_policy(on_failure)?;
+        self.by_name.insert(node.name.clone(), self.spec.nodes.len());
+        self.spec.nodes.push(node);
         self.processors.push(processor);
         Ok(())
     }
@@ -179,11 +190,7 @@ impl Graph {
     pub fn on_failure(&mut self, node: &str, policy: FailurePolicy) -> Result<()> {
         let index = self.find_node(node)?;
         let node = &mut self.spec.nodes[index];
-        if policy == FailurePolicy::Bypass && !node.can_be_bypassed() {
-            let message =
-                format!("node '{}' cannot be bypassed: it is no sink and no filter that gives what it takes", node.name);
-            return Err(Error::new(ErrorKind::InvalidArgument, message).hint("let it restart, or stop the run"));
-        }
+        node.check_policy(policy)?;
         node.on_failure = policy;
         Ok(())
     }

@@ -38,8 +38,8 @@ pub trait Described: Sized + 'static {
     /// everything as it was; the run goes on, and an event tells of it.
     fn set_parameters(&mut self, parameters: Self::Parameters, cx: &mut Context<'_>) -> Result<()>;
 
-    /// What else other threads check before they set it: ranges that only the opened device knows. Asked for once, before
-    /// set-up. Default: [`check`](Self::check).
+    /// What else other threads check before they set it: ranges that only the opened device knows. Asked for before
+    /// set-up, and again after a refusal. Default: [`check`](Self::check).
     fn checker(&self) -> Checker<Self::Parameters> {
         Arc::new(Self::check)
     }
@@ -83,6 +83,16 @@ impl<P: Described> Tunable for P {
     }
 }
 
+/// Puts `change` in the place of `value`; maps keep what the change does not name.
+fn merge(value: &mut Value, change: &Value) {
+    match (value, change) {
+        (Value::Object(map), Value::Object(changes)) => {
+            changes.iter().for_each(|(name, change)| merge(map.entry(name).or_insert(Value::Null), change));
+        }
+        (value, change) => *value = change.clone(),
+    }
+}
+
 impl Tuning {
     pub(crate) fn values(&self) -> &Value {
         &self.values
@@ -100,7 +110,7 @@ impl Tuning {
                     let message = format!("parameter '{name}' cannot be set while the graph runs");
                     return Err(Error::new(ErrorKind::InvalidArgument, message).hint("stop the run, set it and start again"));
                 }
-                values.insert(name.clone(), value.clone());
+                merge(values.entry(name).or_insert(Value::Null), value);
             }
         }
         (self.check)(&changed)?;

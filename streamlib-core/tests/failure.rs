@@ -270,9 +270,10 @@ impl Filter<Number, Number> for Threaded {
     }
 }
 
-/// Fails once, before it takes anything, on a thread of its own.
+/// Fails once, before it takes anything.
 struct Hasty {
     calls: u32,
+    threading: Threading,
     input: In<Number>,
     output: Out<Number>,
 }
@@ -283,11 +284,11 @@ impl Processor for Hasty {
         self.output = ports.output(OutputOptions::default());
     }
     fn threading(&self) -> Threading {
-        Threading::Own
+        self.threading
     }
     fn process(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
         self.calls += 1;
-        if self.calls == 2 {
+        if self.calls == 20 {
             return Err(Error::new(ErrorKind::Io, "not now"));
         }
         if let Some(number) = cx.take(self.input) {
@@ -297,19 +298,48 @@ impl Processor for Hasty {
     }
 }
 
+/// It fails at the last message, after which no other comes to have it looked for.
 #[test]
 fn what_was_not_taken_when_it_failed_is_not_forgotten() {
-    for policy in [FailurePolicy::Bypass, quick(Some(5))] {
+    for (policy, threading) in [
+        (FailurePolicy::Bypass, Threading::Own),
+        (FailurePolicy::Bypass, Threading::Shared),
+        (quick(Some(5)), Threading::Own),
+        (quick(Some(5)), Threading::Shared),
+    ] {
         let sink = Collect::default();
+        let hasty = Hasty { calls: 0, threading, input: In::default(), output: Out::default() };
         let mut graph = Graph::new();
-        graph
-            .chain((Numbers::up_to(20), Hasty { calls: 0, input: In::default(), output: Out::default() }, sink.clone()))
-            .unwrap();
+        let numbers = Numbers { count: u64::MAX, next: 0, rate: None };
+        graph.add("numbers", Pause { numbers, after: 20 }).unwrap();
+        graph.add("before", Threaded(Faulty::new(How::Error, 0..0), Threading::Own)).unwrap();
+        graph.add("hasty", hasty).unwrap();
+        graph.add("sink", sink.clone()).unwrap();
+        graph.connect_with("numbers", "before", Delivery::Block(4)).unwrap();
+        graph.connect_with("before", "hasty", Delivery::Block(4)).unwrap();
+        graph.connect("hasty", "sink").unwrap();
         graph.on_failure("hasty", policy).unwrap();
         let running = offline().start(graph).unwrap();
-        assert!(running.wait_for(Duration::from_secs(20)), "{policy}: it waits for ever");
+        eventually("the last one comes too", || sink.seen().len() == 20);
+        assert_eq!(sink.seen(), (1000..1020).collect::<Vec<_>>(), "{policy}");
+        running.stop(Stop::Drain);
         running.wait().1.unwrap();
-        assert_eq!(sink.seen(), (0..20).collect::<Vec<_>>(), "{policy}");
+    }
+}
+
+/// Gives so many and then nothing more, without ending.
+struct Pause {
+    numbers: Numbers,
+    after: u64,
+}
+
+impl Source<Number> for Pause {
+    fn produce(&mut self, cx: &mut Context<'_>) -> Result<Next<Number>> {
+        if self.numbers.next == self.after {
+            std::thread::park_timeout(Duration::from_millis(5));
+            return Ok(Next::Skip);
+        }
+        self.numbers.produce(cx)
     }
 }
 
@@ -343,6 +373,37 @@ fn a_sink_that_is_left_out_does_not_end_the_others() {
     let statistics = offline().run(graph).unwrap();
     assert_eq!(sink.seen().len(), 100);
     assert_eq!((statistics.nodes["disk"].processed, statistics.nodes["disk"].errors), (7, 1));
+    assert_adds_up(&statistics);
+}
+
+/// Fails after its last message was submitted.
+struct Late(u64);
+
+impl Sink<Number> for Late {
+    fn failure_policy(&self) -> FailurePolicy {
+        FailurePolicy::Bypass
+    }
+    fn consume(&mut self, _: Number, _: &mut Context<'_>) -> Result<()> {
+        self.0 -= 1;
+        Ok(())
+    }
+    fn submitted(&mut self, _: &mut Context<'_>) -> Result<()> {
+        if self.0 == 0 { Err(Error::new(ErrorKind::Io, "at the very end")) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn a_sink_that_fails_with_its_last_message_does_not_cost_the_others_theirs() {
+    let sink = Collect::threaded(Delivery::Block(50));
+    let mut graph = Graph::new();
+    graph.add("numbers", Numbers::up_to(u64::MAX)).unwrap();
+    graph.add("late", Late(10)).unwrap();
+    graph.add("sink", sink.clone()).unwrap();
+    graph.connect("numbers", "late").unwrap();
+    graph.connect("numbers", "sink").unwrap();
+    let options = RuntimeOptions { mode: Mode::Offline, frames: Some(10), ..options() };
+    let statistics = Runtime::new(options).run(graph).unwrap();
+    assert_eq!((sink.seen().len(), statistics.nodes["late"].errors), (10, 1));
     assert_adds_up(&statistics);
 }
 

@@ -40,6 +40,7 @@ type Seen = Arc<Mutex<Vec<(Option<i64>, Option<i64>)>>>;
 
 struct Join {
     pairings: [Pairing; 2],
+    capacity: usize,
     left: In<Stamped>,
     right: In<Stamped>,
     seen: Seen,
@@ -48,7 +49,7 @@ struct Join {
 impl Processor for Join {
     fn ports(&mut self, ports: &mut Ports) {
         let [left, right] = self.pairings;
-        let options = InputOptions { delivery: Delivery::Block(4), ..Default::default() };
+        let options = InputOptions { delivery: Delivery::Block(self.capacity), ..Default::default() };
         self.left = ports.input(InputOptions { name: "left", pairing: left, ..options });
         self.right = ports.input(InputOptions { name: "right", pairing: right, ..options });
     }
@@ -63,11 +64,20 @@ impl Processor for Join {
 }
 
 fn join(pairings: [Pairing; 2], left: impl IntoIterator<Item = i64>, right: impl IntoIterator<Item = i64>) -> (Graph, Seen) {
+    join_with(4, pairings, left, right)
+}
+
+fn join_with(
+    capacity: usize,
+    pairings: [Pairing; 2],
+    left: impl IntoIterator<Item = i64>,
+    right: impl IntoIterator<Item = i64>,
+) -> (Graph, Seen) {
     let seen = Seen::default();
     let mut graph = Graph::new();
     graph.add("left", Given::new(left)).unwrap();
     graph.add("right", Given::new(right)).unwrap();
-    graph.add("join", Join { pairings, left: In::default(), right: In::default(), seen: seen.clone() }).unwrap();
+    graph.add("join", Join { pairings, capacity, left: In::default(), right: In::default(), seen: seen.clone() }).unwrap();
     graph.connect("left", "join.left").unwrap();
     graph.connect("right", "join.right").unwrap();
     (graph, seen)
@@ -126,6 +136,16 @@ fn a_side_that_starts_late_or_ends_early_costs_only_its_partners() {
     assert_adds_up(&statistics);
     let left = statistics.links["left.out->join.left"].counts;
     assert_eq!((left.received, left.dropped.unmatched + left.dropped.closed), (10, left.sent - 10));
+}
+
+#[test]
+fn queues_of_one_message_do_not_wait_for_a_second() {
+    let (left, right) = ((0..50).map(|number| 33 * number), (0..50).map(|number| 33 * number + 5));
+    let (graph, seen) = join_with(1, [aligned(10); 2], left, right);
+    let running = offline().start(graph).unwrap();
+    assert!(running.wait_for(Duration::from_secs(20)), "it waits for ever");
+    running.wait().1.unwrap();
+    assert_eq!(pairs(&seen).len(), 50);
 }
 
 #[test]

@@ -126,6 +126,8 @@ impl Sink for Display {
     }
 
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        // After a failure: the old window closes before another opens.
+        self.opened = None;
         match self.parameters.size {
             Some(size) => self.open(size, cx),
             None => Ok(()),
@@ -137,6 +139,8 @@ impl Sink for Display {
             self.open(frame.size(), cx)?;
         }
         let Some(opened) = &mut self.opened else { return Ok(()) };
+        // A surface gives out one texture at a time; the last one may not have been submitted.
+        opened.drawn = None;
         match opened.presenter.acquire()? {
             Some(target) => {
                 let encoder = cx.encoder()?;

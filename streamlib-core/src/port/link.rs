@@ -35,6 +35,8 @@ impl std::fmt::Display for Transport {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Waiting {
     pub(crate) messages: usize,
+    /// Whether no more can come before one is taken.
+    pub(crate) is_full: bool,
     pub(crate) first: Option<Timestamp>,
     pub(crate) second: Option<Timestamp>,
 }
@@ -245,8 +247,13 @@ impl<T: Message> Link<T> {
         state.counts.dropped.count(reason, count);
         drop(state);
         drop((queue, staged, latest));
-        self.wake_producer();
-        self.wake_consumer();
+        // Who discards is the consumer itself: to be woken by that would keep it from ever sleeping.
+        if flags != 0 {
+            self.wake_consumer();
+        }
+        if flags != 0 || count > 0 {
+            self.wake_producer();
+        }
     }
 
     fn send_to_all(message: T, to: &[Arc<dyn AnyLink>]) {
@@ -330,7 +337,11 @@ impl<T: Message> AnyLink for Link<T> {
     fn waiting(&self) -> Waiting {
         let state = self.state();
         let time = |index: usize| state.queue.get(index).and_then(Message::time);
-        Waiting { messages: state.queue.len(), first: time(0), second: time(1) }
+        let is_full = match self.transport {
+            Transport::Queue(delivery) => state.queue.len() >= delivery.capacity(),
+            Transport::Direct => false,
+        };
+        Waiting { messages: state.queue.len(), is_full, first: time(0), second: time(1) }
     }
 
     fn keep_taken(&self) {

@@ -151,7 +151,9 @@ pub enum Pairing {
     /// input's lie behind the newest of them; one that lies further behind has no partner: it is dropped and counted as
     /// `unmatched`. Of several that would do, the nearest is taken: offline of all, live of those that have arrived.
     ///
-    /// Times come from [`Message::time`] and must not go back on a link. Give the queue room for what may wait for a partner.
+    /// Times come from [`Message::time`] and must not go back on a link. Give the queue room for what may wait for a partner, at
+    /// least two messages; where both inputs come from one source and one way is longer, room for as many as it is longer, or an
+    /// offline run waits for ever.
     Aligned {
         /// How far behind: less than half the distance of two frames leaves no doubt which belong together.
         tolerance: Duration,

@@ -171,7 +171,6 @@ impl NodeMeter {
     }
 }
 
-/// From 1 ns to 10 minutes in steps of at most 1%; about 30 KB, allocated once.
 /// Ten minutes.
 const LONGEST: u64 = 600_000_000_000;
 

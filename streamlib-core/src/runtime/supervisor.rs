@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, RecvTimeoutError};
 use crossbeam::sync::Unparker;
 
+use super::events::{Reaction, RunEventKind};
 use super::shared::{Event, Phase, Shared};
 use crate::port::link::AnyLink;
 use crate::time::deadline_after;
@@ -126,10 +127,18 @@ impl Supervisor {
             let stalled = Error::new(ErrorKind::Stalled, format!("it has not answered for {took:.1?}"))
                 .hint("its thread is stuck in the driver and was left behind; reconnect the device and start again")
                 .in_node(name.as_str());
+            self.note_stall(node, &stalled);
             error.get_or_insert(stalled);
             self.abandon(segment);
             self.stop(Phase::Draining, drain_until);
         }
+    }
+
+    /// A stuck thread cannot tell of it itself.
+    fn note_stall(&self, node: usize, stalled: &Error) {
+        self.shared.meters[node].failed(stalled);
+        let kind = RunEventKind::Failed { error: stalled.clone(), reaction: Reaction::Stop };
+        self.shared.announce(self.nodes[node].0.as_str().into(), kind);
     }
 
     /// Everybody had their chance.

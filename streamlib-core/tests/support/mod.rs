@@ -15,9 +15,9 @@ impl Message for Number {}
 
 /// Counts from 0, so many times; waits for the clock if it has a rate.
 pub struct Numbers {
-    count: u64,
-    next: u64,
-    rate: Option<FrameRate>,
+    pub count: u64,
+    pub next: u64,
+    pub rate: Option<FrameRate>,
 }
 
 impl Numbers {

@@ -141,13 +141,14 @@ impl Ended {
     }
 }
 
-/// Frames come at multiples of the camera's interval, but for the moments at which a busy machine lets the camera itself wait.
+/// Frames come at multiples of the camera's interval, but for the moments at which a busy machine lets the camera itself wait, and
+/// catch up.
 fn check_the_times(path: &Path, frames: u64) {
     let times = judge::times(path);
     assert_eq!(times.len() as u64, frames);
     let steps: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]) * 5.0).collect();
     println!("{frames} frames; steps in the camera's intervals: {steps:.2?}");
-    assert!(steps.iter().all(|step| *step > 0.5), "{times:?}");
+    assert!(steps.iter().all(|step| *step > 0.0), "{times:?}");
     let mut off: Vec<f64> = steps.iter().map(|step| (step - step.round()).abs()).collect();
     off.sort_unstable_by(f64::total_cmp);
     assert!(off.get(off.len() / 2).is_none_or(|median| *median < 0.15), "{times:?}");

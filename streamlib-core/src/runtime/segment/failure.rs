@@ -54,13 +54,17 @@ impl Segment {
     }
 
     fn reaction(&mut self, index: usize, error: &Error) -> Reaction {
-        let is_ending = self.shared().phase() >= Phase::Draining;
+        let phase = self.shared().phase();
+        let (is_starting, is_ending) = (phase == Phase::Starting, phase >= Phase::Draining);
         let node = &mut self.nodes[index];
         if node.state == NodeState::Over || error.kind() == ErrorKind::DeviceLost {
             return Reaction::Stop;
         }
         match node.policy {
             FailurePolicy::Stop => Reaction::Stop,
+            // What cannot even begin is better known than missed, and a filter without an input lets nothing through.
+            FailurePolicy::Bypass if node.is_sink && is_starting => Reaction::Stop,
+            FailurePolicy::Bypass if !node.is_sink && node.is_source() => Reaction::Stop,
             FailurePolicy::Bypass => Reaction::Bypass,
             FailurePolicy::Restart(restart) => {
                 let was_well = node.state == NodeState::Running && node.well_since.elapsed() >= restart.longest_delay;
@@ -97,6 +101,9 @@ impl Segment {
         match self.call(index, |processor, cx| processor.setup(cx)) {
             Ok(()) => {
                 self.away -= 1;
+                // Parameters that were set meanwhile, and messages that it had not taken, still wait.
+                self.tuned = u64::MAX;
+                self.has_failed = true;
                 let node = &mut self.nodes[index];
                 node.state = NodeState::Running;
                 node.well_since = Instant::now();

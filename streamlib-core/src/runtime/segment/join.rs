@@ -94,7 +94,8 @@ impl Join {
                     link.drop_first(DropReason::Unmatched);
                     has_dropped = true;
                 }
-                may_improve |= is_offline && !behind.is_zero() && waiting.messages == 1 && !link.has_ended();
+                let is_last = waiting.messages == 1 && !waiting.is_full && !link.has_ended();
+                may_improve |= is_offline && !behind.is_zero() && is_last;
             }
             match (has_dropped, may_improve) {
                 (true, _) => {}

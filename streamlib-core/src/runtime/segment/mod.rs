@@ -49,6 +49,8 @@ pub(super) struct Segment {
     has_failed: bool,
     /// How many inputs of the run had been closed when it was last looked whether all nodes are still wanted.
     closures: u64,
+    /// Since when nothing has been done, where a node wants to know.
+    idle_since: Instant,
     /// How often parameters of the run had been set when it was last looked for them.
     tuned: u64,
 }
@@ -66,6 +68,7 @@ impl Segment {
             waits_for_restart: false,
             has_failed: false,
             closures: 0,
+            idle_since: Instant::now(),
             tuned: 0,
         }
     }
@@ -112,13 +115,19 @@ impl Segment {
             self.nodes[index].well_since = Instant::now();
         }
         self.shared().tell(Event::Ready);
+        let mut has_worked = true;
         while self.shared().phase() == Phase::Starting {
             self.environment.parker.park();
         }
         while !self.environment.is_discarding() {
             match self.turn() {
-                Turn::Again => {}
-                Turn::Sleep => self.sleep(),
+                Turn::Again => has_worked = true,
+                Turn::Sleep => {
+                    if std::mem::take(&mut has_worked) {
+                        self.idle_since = Instant::now();
+                    }
+                    self.sleep();
+                }
                 Turn::Over => break,
             }
         }
@@ -130,14 +139,16 @@ impl Segment {
         let running = self.nodes.iter().filter(|node| node.state == NodeState::Running);
         let interval = running.filter_map(|node| node.processor.tick_interval()).min();
         let restart = self.next_restart().map(|at| at.saturating_duration_since(Instant::now()));
-        let Some(timeout) = interval.into_iter().chain(restart).min() else {
+        // Whatever else wakes the thread, the time without a message goes on.
+        let tick = interval.map(|interval| interval.saturating_sub(self.idle_since.elapsed()));
+        let Some(timeout) = tick.into_iter().chain(restart).min() else {
             return self.environment.parker.park();
         };
-        let begin = Instant::now();
         self.environment.parker.park_timeout(timeout);
-        if interval.is_none_or(|interval| begin.elapsed() < interval) {
+        if interval.is_none_or(|interval| self.idle_since.elapsed() < interval) || self.nodes[0].has_message() {
             return;
         }
+        self.idle_since = Instant::now();
         for index in 0..self.nodes.len() {
             let node = &self.nodes[index];
             if node.state == NodeState::Running
@@ -150,12 +161,12 @@ impl Segment {
     }
 
     fn turn(&mut self) -> Turn {
-        self.has_failed = false;
         self.end_the_unwanted();
-        self.tune();
         if self.away > 0 {
             self.restart_the_due();
         }
+        let had_failed = std::mem::take(&mut self.has_failed);
+        self.tune();
         let mut now = Instant::now();
         let head = &self.nodes[0];
         match head.state {
@@ -181,6 +192,12 @@ impl Segment {
         } else {
             match head.join.readiness(&head.ports.inputs, self.shared().mode == Mode::Offline) {
                 Ok(Readiness::Ready) => {}
+                Ok(Readiness::Waiting) if had_failed => {
+                    // A follower may have failed before it took its message.
+                    let now = self.run_followers(now);
+                    self.submit(now);
+                    return Turn::Again;
+                }
                 Ok(Readiness::Waiting) => return Turn::Sleep,
                 Ok(Readiness::Never) => return Turn::Over,
                 Err(error) => {
@@ -239,7 +256,11 @@ impl Segment {
         let shared = self.environment.shared.clone();
         for index in 0..self.nodes.len() {
             let tuner = &shared.tuners[self.nodes[index].ports.node];
-            let Some(values) = tuner.take_pending().filter(|_| self.nodes[index].state != NodeState::Over) else { continue };
+            if let NodeState::Away(_) = self.nodes[index].state {
+                // They are waited with until it is back.
+                continue;
+            }
+            let Some(values) = tuner.take_pending().filter(|_| self.nodes[index].state == NodeState::Running) else { continue };
             let outcome = self.call(index, |processor, cx| match processor.tunable() {
                 Some(tunable) => tunable.tune(&values, cx),
                 None => Ok(()),
@@ -347,6 +368,7 @@ impl Segment {
             }
             if let Err(error) = self.call_at(index, now, |processor, cx| processor.submitted(cx)) {
                 self.fail(index, error);
+                continue;
             }
             self.note_deliveries(index);
             if self.nodes[index].is_sink {
