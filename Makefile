@@ -8,8 +8,9 @@ endif
 
 INSTALL := scripts/install-dependencies
 SCALE ?= 1
+SECONDS ?= 600
 
-.PHONY: help demo test test-camera test-long bench lint
+.PHONY: help demo test test-camera test-long bench lint lint-all fuzz sanitize
 
 help: ## lists these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1#/p' $(MAKEFILE_LIST) | awk -F'#' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -39,3 +40,14 @@ lint: ## formatting, clippy, documentation; spelling, licences and scripts where
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
 	@scripts/lint-texts
+
+lint-all: ## lint, advisories, each feature, the oldest compiler promised; installs the tools that it needs
+	@scripts/lint-all
+
+fuzz: ## the fuzzers, each for SECONDS=600 (needs a nightly compiler)
+	@$(INSTALL) build
+	@scripts/fuzz $(SECONDS)
+
+sanitize: ## the core's tests under AddressSanitizer, ThreadSanitizer and Miri, where they can run (needs a nightly compiler)
+	@$(INSTALL) build
+	@scripts/sanitize

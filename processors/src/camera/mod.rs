@@ -82,3 +82,20 @@ pub fn open(options: &CaptureOptions) -> Result<Capture> {
     };
     Ok(Capture::new(driver, options.timeout))
 }
+
+/// For the fuzzer: what a decoder of Motion JPEG makes of these pictures, one after the other. Of each that it does not refuse the
+/// format and the planes with their strides.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub fn decode_motion_jpeg(
+    pictures: &[&[u8]],
+    size: streamlib_core::Size,
+) -> Vec<Option<(streamlib_core::PixelFormat, Vec<(Vec<u8>, usize)>)>> {
+    let mut decoder = mjpeg::Decoder::default();
+    let decoded = pictures.iter().map(|picture| {
+        let format = decoder.decode(picture, size).ok()?;
+        let (planes, count) = decoder.planes();
+        Some((format, planes[..count].iter().map(|plane| (plane.bytes.to_vec(), plane.stride)).collect()))
+    });
+    decoded.collect()
+}
