@@ -30,9 +30,9 @@ test-long: ## stress, kill and long runs (SCALE=0.1 for a tenth of them)
 	@$(INSTALL) build run test
 	scripts/test-long $(SCALE)
 
-bench: ## benchmarks, each beside its limit written by hand
+bench: ## benchmarks beside programs written by hand, and GStreamer if it is there (BENCH=live, hop, limits, scale or first_frame for one)
 	@$(INSTALL) build run
-	cargo bench -p streamlib-benches
+	cargo bench -p streamlib-benches $(if $(BENCH),--bench $(BENCH))
 
 lint: ## formatting, clippy, documentation; spelling, licences and scripts where their tools are installed
 	@$(INSTALL) build

@@ -1,10 +1,32 @@
-//! The limit: test pattern and ball as a wgpu program written by hand, with the same shaders and nothing else.
+//! The limit: test pattern and ball as a wgpu program written by hand, with the same shaders and nothing else; for recordings
+//! also their conversion to `i420` and the way back to the CPU.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 const PATTERN: &str = include_str!("../processors/src/test_pattern/pattern.wgsl");
 const BALL: &str = include_str!("../processors/src/bouncing_ball/ball.wgsl");
+const TO_I420: &str = concat!(
+    include_str!("../streamlib-core/src/gpu/convert/source.wgsl"),
+    "\n",
+    include_str!("../streamlib-core/src/gpu/convert/to_420.wgsl")
+);
+/// What tells the conversion that its source is `rgba8` and its target `i420`.
+const FROM_RGBA8: &[(&str, f64)] = &[
+    ("packing", 2.0),
+    ("is_reversed", 0.0),
+    ("chroma_across", 1.0),
+    ("chroma_down", 1.0),
+    ("chroma_step", 1.0),
+    ("is_centred", 0.0),
+    ("is_interleaved", 0.0),
+];
+/// R'G'B' to Y'CbCr after BT.709, limited range.
+const BT709: [[f32; 4]; 3] = [
+    [0.182_59, 0.614_23, 0.062_007, 0.062_745],
+    [-0.100_64, -0.338_57, 0.439_22, 0.501_96],
+    [0.439_22, -0.398_94, -0.040_27, 0.501_96],
+];
 
 /// Submissions that may be outstanding, as in streamlib.
 const IN_FLIGHT: usize = 3;
@@ -22,130 +44,213 @@ struct Frame {
     pattern_target: wgpu::BindGroup,
     ball_source: wgpu::BindGroup,
     ball_target: wgpu::BindGroup,
+    recorded: Option<Recorded>,
 }
 
-pub(crate) struct ByHand {
+/// What a frame that is recorded uses besides.
+struct Recorded {
+    source: wgpu::BindGroup,
+    target: wgpu::BindGroup,
+    texture: wgpu::Texture,
+    pixels: wgpu::Buffer,
+}
+
+/// The program.
+pub struct ByHand {
     device: wgpu::Device,
     queue: wgpu::Queue,
     pattern: wgpu::ComputePipeline,
     ball: wgpu::ComputePipeline,
+    to_i420: Option<(wgpu::ComputePipeline, Uniform)>,
     frames: Vec<Frame>,
     size: (u32, u32),
 }
 
 impl ByHand {
-    pub(crate) fn new(device: &wgpu::Device, queue: &wgpu::Queue, size: (u32, u32)) -> Self {
-        let pipeline = |wgsl: &str| {
-            let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: None,
-                source: wgpu::ShaderSource::Wgsl(wgsl.into()),
-            });
-            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: None,
-                layout: None,
-                module: &module,
-                entry_point: None,
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
-                cache: None,
-            })
-        };
-        let (pattern, ball) = (pipeline(PATTERN), pipeline(BALL));
-        let frames = (0..IN_FLIGHT).map(|_| Frame::new(device, &pattern, &ball, size)).collect();
-        Self { device: device.clone(), queue: queue.clone(), pattern, ball, frames, size }
+    /// Draws pictures of `size`.
+    pub fn new(device: &wgpu::Device, queue: &wgpu::Queue, size: (u32, u32)) -> Self {
+        Self::with(device, queue, size, None)
+    }
+
+    /// Draws pictures of `size`, both sides even, makes them `i420` and brings them to the CPU.
+    pub fn recording(device: &wgpu::Device, queue: &wgpu::Queue, size: (u32, u32)) -> Self {
+        let to_i420 = pipeline(device, TO_I420, FROM_RGBA8);
+        let parameters = uniform(device, &to_i420);
+        let place = [size.0, size.1, 0, 0, size.1, 0, 0, 0];
+        queue.write_buffer(&parameters.buffer, 0, bytemuck::cast_slice(&BT709));
+        queue.write_buffer(&parameters.buffer, 48, bytemuck::cast_slice(&place));
+        Self::with(device, queue, size, Some((to_i420, parameters)))
+    }
+
+    fn with(
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        size: (u32, u32),
+        to_i420: Option<(wgpu::ComputePipeline, Uniform)>,
+    ) -> Self {
+        let (pattern, ball) = (pipeline(device, PATTERN, &[]), pipeline(device, BALL, &[]));
+        let conversion = to_i420.as_ref().map(|(pipeline, _)| pipeline);
+        let frames = (0..IN_FLIGHT).map(|_| Frame::new(device, &pattern, &ball, conversion, size)).collect();
+        Self { device: device.clone(), queue: queue.clone(), pattern, ball, to_i420, frames, size }
     }
 
     /// Draws so many frames; seconds from the first submission to the last completion.
-    pub(crate) fn run(&self, frames: usize) -> f64 {
+    pub fn run(&self, frames: usize) -> f64 {
         let begin = Instant::now();
         let mut in_flight = VecDeque::new();
         for number in 0..frames {
             if in_flight.len() == IN_FLIGHT {
-                self.wait(in_flight.pop_front());
+                in_flight.pop_front().into_iter().for_each(|index| self.wait(index));
             }
             in_flight.push_back(self.submit(number));
         }
-        in_flight.into_iter().for_each(|index| self.wait(Some(index)));
+        in_flight.into_iter().for_each(|index| self.wait(index));
         begin.elapsed().as_secs_f64()
     }
 
-    fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) {
-        let waited = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None });
+    /// Blocks until the GPU has done a submission.
+    pub fn wait(&self, index: wgpu::SubmissionIndex) {
+        let waited = self.device.poll(wgpu::PollType::Wait { submission_index: Some(index), timeout: None });
         waited.unwrap_or_else(|error| panic!("the GPU failed: {error}"));
     }
 
-    fn submit(&self, number: usize) -> wgpu::SubmissionIndex {
+    /// Starts drawing a frame.
+    pub fn submit(&self, number: usize) -> wgpu::SubmissionIndex {
         let frame = &self.frames[number % IN_FLIGHT];
         let (width, height) = self.size;
         let cell = (width / 40).min(height / 48).min(24);
+        let sweep = (number as f32 / 120.0).fract().to_bits();
         let words = [0, number as u32, 0, number as u32, number as u32, cell, cell, height - 11 * cell, width - 17 * cell];
-        let pattern: Vec<u32> = words.into_iter().chain([height - 11 * cell, 0.5f32.to_bits(), 0]).collect();
-        let way = number as f32 % width as f32;
-        let ball = [way, height as f32 / 2.0, 0.08 * height as f32, 0.0, 1.0, 0.4, 0.0, 1.0];
+        let pattern: Vec<u32> = words.into_iter().chain([height - 11 * cell, sweep, 0]).collect();
+        let way = number as f32 * 0.013 * height as f32;
+        let ball = [way % width as f32, height as f32 / 2.0, 0.08 * height as f32, 0.0, 1.0, 0.4, 0.0, 1.0];
         self.queue.write_buffer(&frame.pattern_parameters.buffer, 0, bytemuck::cast_slice(&pattern));
         self.queue.write_buffer(&frame.ball_parameters.buffer, 0, bytemuck::cast_slice(&ball));
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let groups = (width.div_ceil(16), height.div_ceil(16));
-        {
+        let mut pass = |pipeline, groups: [Option<&wgpu::BindGroup>; 3], (x, y): (u32, u32)| {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            pass.set_pipeline(&self.pattern);
-            pass.set_bind_group(1, &frame.pattern_target, &[]);
-            pass.set_bind_group(2, &frame.pattern_parameters.group, &[]);
-            pass.dispatch_workgroups(groups.0, groups.1, 1);
-        }
-        {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            pass.set_pipeline(&self.ball);
-            pass.set_bind_group(0, &frame.ball_source, &[]);
-            pass.set_bind_group(1, &frame.ball_target, &[]);
-            pass.set_bind_group(2, &frame.ball_parameters.group, &[]);
-            pass.dispatch_workgroups(groups.0, groups.1, 1);
+            pass.set_pipeline(pipeline);
+            for (index, group) in groups.into_iter().enumerate() {
+                pass.set_bind_group(index as u32, group, &[]);
+            }
+            pass.dispatch_workgroups(x.div_ceil(16), y.div_ceil(16), 1);
+        };
+        pass(&self.pattern, [None, Some(&frame.pattern_target), Some(&frame.pattern_parameters.group)], self.size);
+        let groups = [Some(&frame.ball_source), Some(&frame.ball_target), Some(&frame.ball_parameters.group)];
+        pass(&self.ball, groups, self.size);
+        if let (Some((to_i420, parameters)), Some(recorded)) = (&self.to_i420, &frame.recorded) {
+            let groups = [Some(&recorded.source), Some(&recorded.target), Some(&parameters.group)];
+            pass(to_i420, groups, (width / 2, height / 2));
+            let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(stride(width)), rows_per_image: None };
+            let to = wgpu::TexelCopyBufferInfo { buffer: &recorded.pixels, layout };
+            encoder.copy_texture_to_buffer(recorded.texture.as_image_copy(), to, recorded.texture.size());
+            encoder.map_buffer_on_submit(&recorded.pixels, wgpu::MapMode::Read, .., |mapped| mapped.expect("a mapped buffer"));
         }
         self.queue.submit([encoder.finish()])
     }
+
+    /// The pixels of a frame that was waited for, in rows of [`stride`] bytes. To be called once for each, before its buffer's
+    /// next turn.
+    pub fn pixels(&self, number: usize) -> Vec<u8> {
+        let Some(recorded) = &self.frames[number % IN_FLIGHT].recorded else { return Vec::new() };
+        let pixels = recorded.pixels.get_mapped_range(..).expect("mapped pixels").to_vec();
+        recorded.pixels.unmap();
+        pixels
+    }
+}
+
+/// Bytes from one row of a picture's pixels to the next.
+pub fn stride(width: u32) -> u32 {
+    width.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT)
 }
 
 impl Frame {
-    fn new(device: &wgpu::Device, pattern: &wgpu::ComputePipeline, ball: &wgpu::ComputePipeline, size: (u32, u32)) -> Self {
-        let view = || {
-            let texture = device.create_texture(&wgpu::TextureDescriptor {
-                label: None,
-                size: wgpu::Extent3d { width: size.0, height: size.1, depth_or_array_layers: 1 },
-                mip_level_count: 1,
-                sample_count: 1,
-                dimension: wgpu::TextureDimension::D2,
-                format: wgpu::TextureFormat::Rgba8Unorm,
-                usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::STORAGE_BINDING,
-                view_formats: &[],
-            });
-            texture.create_view(&wgpu::TextureViewDescriptor::default())
-        };
-        let uniform = |pipeline| {
-            let buffer = device.create_buffer(&wgpu::BufferDescriptor {
-                label: None,
-                size: 64,
-                usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-                mapped_at_creation: false,
-            });
-            let group = group(device, pipeline, 2, buffer.as_entire_binding());
-            Uniform { buffer, group }
-        };
-        let (drawn, out) = (view(), view());
+    fn new(
+        device: &wgpu::Device,
+        pattern: &wgpu::ComputePipeline,
+        ball: &wgpu::ComputePipeline,
+        to_i420: Option<&wgpu::ComputePipeline>,
+        size: (u32, u32),
+    ) -> Self {
+        let (drawn, out) = (rgba8(device, size), rgba8(device, size));
         Self {
-            pattern_parameters: uniform(pattern),
-            ball_parameters: uniform(ball),
-            pattern_target: group(device, pattern, 1, wgpu::BindingResource::TextureView(&drawn)),
-            ball_source: group(device, ball, 0, wgpu::BindingResource::TextureView(&drawn)),
-            ball_target: group(device, ball, 1, wgpu::BindingResource::TextureView(&out)),
+            pattern_parameters: uniform(device, pattern),
+            ball_parameters: uniform(device, ball),
+            pattern_target: group(device, pattern, 1, view(&drawn)),
+            ball_source: group(device, ball, 0, view(&drawn)),
+            ball_target: group(device, ball, 1, view(&out)),
+            recorded: to_i420.map(|to_i420| {
+                let (width, height) = (size.0, size.1 / 2 * 3);
+                let texture = texture(device, wgpu::TextureFormat::R8Unorm, (width, height));
+                let pixels = device.create_buffer(&wgpu::BufferDescriptor {
+                    label: None,
+                    size: u64::from(stride(width)) * u64::from(height),
+                    usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                    mapped_at_creation: false,
+                });
+                let (source, target) = (group(device, to_i420, 0, view(&out)), group(device, to_i420, 1, view(&texture)));
+                Recorded { source, target, texture, pixels }
+            }),
         }
     }
 }
 
-fn group(
-    device: &wgpu::Device,
-    pipeline: &wgpu::ComputePipeline,
-    index: u32,
-    resource: wgpu::BindingResource<'_>,
-) -> wgpu::BindGroup {
+/// What a resource of a bind group is made of.
+enum Bound {
+    View(wgpu::TextureView),
+    Buffer(wgpu::Buffer),
+}
+
+fn view(texture: &wgpu::Texture) -> Bound {
+    Bound::View(texture.create_view(&wgpu::TextureViewDescriptor::default()))
+}
+
+fn rgba8(device: &wgpu::Device, size: (u32, u32)) -> wgpu::Texture {
+    texture(device, wgpu::TextureFormat::Rgba8Unorm, size)
+}
+
+fn texture(device: &wgpu::Device, format: wgpu::TextureFormat, (width, height): (u32, u32)) -> wgpu::Texture {
+    device.create_texture(&wgpu::TextureDescriptor {
+        label: None,
+        size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
+        mip_level_count: 1,
+        sample_count: 1,
+        dimension: wgpu::TextureDimension::D2,
+        format,
+        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_SRC,
+        view_formats: &[],
+    })
+}
+
+fn uniform(device: &wgpu::Device, pipeline: &wgpu::ComputePipeline) -> Uniform {
+    let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: 96,
+        usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    let group = group(device, pipeline, 2, Bound::Buffer(buffer.clone()));
+    Uniform { buffer, group }
+}
+
+fn pipeline(device: &wgpu::Device, wgsl: &str, constants: &[(&str, f64)]) -> wgpu::ComputePipeline {
+    let module =
+        device.create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source: wgpu::ShaderSource::Wgsl(wgsl.into()) });
+    device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+        label: None,
+        layout: None,
+        module: &module,
+        entry_point: None,
+        compilation_options: wgpu::PipelineCompilationOptions { constants, ..Default::default() },
+        cache: None,
+    })
+}
+
+fn group(device: &wgpu::Device, pipeline: &wgpu::ComputePipeline, index: u32, bound: Bound) -> wgpu::BindGroup {
+    let resource = match &bound {
+        Bound::View(view) => wgpu::BindingResource::TextureView(view),
+        Bound::Buffer(buffer) => buffer.as_entire_binding(),
+    };
     device.create_bind_group(&wgpu::BindGroupDescriptor {
         label: None,
         layout: &pipeline.get_bind_group_layout(index),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use streamlib::Threading;
 use streamlib::prelude::*;
-use streamlib_benches::median;
+use streamlib_benches::{is_test, machine, median};
 
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
 /// Hops a run, whatever the graph's size.
@@ -82,10 +82,10 @@ fn start_and_stop(shape: Shape, nodes: usize, threading: Threading) -> (f64, f64
 }
 
 fn main() {
-    // `cargo test` runs benches too, with `--test`: there is nothing to test here.
-    if std::env::args().any(|argument| argument == "--test") {
+    if is_test() {
         return;
     }
+    machine::describe("make bench BENCH=scale");
     println!("| cost of a hop by direct call | 10 nodes | 100 | 1,000 | 10,000 | 10,000 beside 10 |");
     println!("|---|---|---|---|---|---|");
     for (name, shape) in [("chain", Shape::Chain), ("fan", Shape::Fan)] {
