@@ -107,7 +107,7 @@ pub struct PlanChange {
 type Outline<'a> = (Vec<(&'a str, Option<&'a Role>, FailurePolicy)>, Vec<(&'a str, Transport)>);
 
 impl Plan {
-    /// Plans a graph. Fails with [`ErrorKind::InvalidGraph`] for an empty graph, a required input without a link, or a cycle.
+    /// Plans a graph. Fails with [`ErrorKind::InvalidGraph`](crate::ErrorKind::InvalidGraph) for an empty graph, a required input without a link, or a cycle.
     pub fn new(graph: &GraphSpec, mode: Mode) -> Result<Self> {
         check_inputs(graph)?;
         let (mut nodes, wires) = insert_conversions(graph);
