@@ -1,9 +1,10 @@
 //! Live runs beside loops written by hand that do the same: 1920x1080 into `null`, 1280x720 into a recording, at 30 frames a
-//! second. `STREAMLIB_LIVE_SECONDS` says how long each takes (default 60). Tables in Markdown; `make bench` runs it.
+//! second. `STREAMLIB_LIVE_SECONDS` says how long each takes (default 60), `STREAMLIB_LIVE_IN_FLIGHT` how many submissions
+//! may be outstanding (default: as shipped). Tables in Markdown; `make bench` runs it.
 //!
 //! The loop by hand draws with the same shaders when a frame is due and waits for the GPU; for the recording it reads the frame
-//! back too, and another thread encodes it (and writes no file). It runs half its time before streamlib and half after it, so that a machine that
-//! changes meanwhile meets both.
+//! back too, and another thread encodes it (and writes no file). It runs half its time before streamlib and half after it, so
+//! that a machine that changes meanwhile meets both.
 
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a program that prints a table and may stop where it fails")]
 
@@ -45,8 +46,7 @@ fn main() {
         return;
     }
     machine::describe("make bench BENCH=live");
-    let seconds =
-        std::env::var("STREAMLIB_LIVE_SECONDS").ok().map_or(60, |seconds| seconds.parse().expect("a number of seconds"));
+    let seconds = setting("STREAMLIB_LIVE_SECONDS", 60);
     let duration = Duration::from_secs(seconds);
     let gpu = GpuContext::new(&GpuOptions::default()).expect("a GPU adapter");
     // The last is for adapters on which the others are more than the GPU can do in time.
@@ -67,6 +67,11 @@ fn main() {
         report(&format!("test pattern + ball, {name}, 30 frames/s, {seconds} s"), duration, &control, &ours, records);
         println!("\nLoad before {before}, after {}. Drops of streamlib: {}.\n", machine::load(), ours.drops);
     }
+}
+
+/// A number from the environment.
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().map_or(default, |value| value.parse().expect("a number"))
 }
 
 impl Outcome {
@@ -133,7 +138,8 @@ fn streamlib(gpu: &GpuContext, size: (u32, u32), records: bool, duration: Durati
     for (from, to) in [("test-pattern", "bouncing-ball"), ("bouncing-ball", sink), ("bouncing-ball", "watch")] {
         graph.connect(from, to).expect("a link");
     }
-    let options = RuntimeOptions { duration: Some(duration), ..Default::default() };
+    let max_in_flight = setting("STREAMLIB_LIVE_IN_FLIGHT", RuntimeOptions::default().max_in_flight as u64) as usize;
+    let options = RuntimeOptions { duration: Some(duration), max_in_flight, ..Default::default() };
     let statistics = Runtime::with_gpu(options, gpu.clone()).run(graph).expect("a run");
     assert_eq!(statistics.unbalanced_links(), Vec::<&str>::new());
     let source = &statistics.nodes["test-pattern"];
