@@ -370,7 +370,8 @@ fn a_sink_that_is_left_out_does_not_end_the_others() {
     graph.add("sink", sink.clone()).unwrap();
     graph.connect("numbers", "disk").unwrap();
     graph.connect("numbers", "sink").unwrap();
-    let statistics = offline().run(graph).unwrap();
+    let (statistics, outcome) = offline().start(graph).unwrap().wait();
+    assert_eq!(outcome.unwrap_err().node(), Some("disk"), "said at the end");
     assert_eq!(sink.seen().len(), 100);
     assert_eq!((statistics.nodes["disk"].processed, statistics.nodes["disk"].errors), (7, 1));
     assert_adds_up(&statistics);
@@ -403,7 +404,8 @@ fn a_sink_that_fails_with_its_last_message_does_not_cost_the_others_theirs() {
     graph.add("sink", sink.clone()).unwrap();
     graph.connect("slow", "sink").unwrap();
     let options = RuntimeOptions { frames: Some(10), ..options() };
-    let statistics = Runtime::new(options).run(graph).unwrap();
+    let (statistics, outcome) = Runtime::new(options).start(graph).unwrap().wait();
+    assert_eq!(outcome.unwrap_err().node(), Some("late"));
     assert_eq!((sink.seen().len(), statistics.nodes["late"].errors), (10, 1));
     assert_adds_up(&statistics);
 }

@@ -149,7 +149,7 @@ fn every_size_and_a_thousand_frames_a_second_are_nothing_special() {
             graph.connect("ball", sink).unwrap();
         }
         if size == "1x4096" {
-            // Higher than the encoder goes: said by name, and the others' files are whole.
+            // Higher than the encoder goes: said by name.
             let error = run(graph, options(1 << 30)).1.unwrap_err();
             assert!(error.to_string().contains("node 'record': openh264 cannot encode 1x4096"), "{error}");
             continue;

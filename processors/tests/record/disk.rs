@@ -103,9 +103,11 @@ fn records_a_graph_until_the_disk_is_full() {
     graph.add("null", Null::default()).unwrap();
     graph.connect("test-pattern", "null").unwrap();
     let options = RuntimeOptions { mode: Mode::Offline, frames: Some(2_000), stop_on_signals: false, ..Default::default() };
-    let statistics = Runtime::new(options).run(graph).unwrap();
+    let (statistics, outcome) = Runtime::new(options).start(graph).unwrap().wait();
+    let error = outcome.unwrap_err();
+    assert_eq!((error.kind(), error.node()), (ErrorKind::Io, Some("record")));
     let record = &statistics.nodes["record"];
     assert_eq!((record.errors, statistics.nodes["null"].processed), (1, 2_000), "the other sink goes on");
     assert!(record.processed < 2_000 && statistics.unbalanced_links().is_empty());
-    println!("error: {}", record.last_error.as_ref().unwrap());
+    println!("error: {error}");
 }

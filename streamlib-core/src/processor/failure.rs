@@ -13,8 +13,8 @@ pub enum FailurePolicy {
     #[default]
     Stop,
     /// The graph goes on without it: what a filter takes goes through unchanged, also the message at which it failed; a sink is
-    /// left out, unless it cannot even be set up. When every sink has been left out, the run ends with the first error. Costs a
-    /// filter one more texture, because its last message is kept.
+    /// left out, unless it cannot even be set up. The run then goes on to its end and returns the first such error there; when
+    /// every sink has been left out it ends. Costs a filter one more texture, because its last message is kept.
     Bypass,
     /// Its [`setup`](crate::Processor::setup) is called again after a while, and it goes on. Meanwhile a live graph drops what
     /// comes to it, counted as `restarting`; an offline graph waits. When its inputs end meanwhile it is not tried again.

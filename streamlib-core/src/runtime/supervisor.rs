@@ -45,7 +45,6 @@ impl Supervisor {
         let mut ready = 0;
         let mut satisfied = 0;
         let mut left_out = 0;
-        let mut first_left_out: Option<Error> = None;
         let mut error: Option<Error> = None;
         let mut drain_until: Option<Instant> = None;
         let mut give_up_at: Option<Instant> = None;
@@ -59,10 +58,10 @@ impl Supervisor {
                 }
                 Ok(Event::SinkSatisfied) => satisfied += 1,
                 Ok(Event::SinkLeftOut(failure)) => {
+                    // The others go on; but a run that lacks a sink has not gone well.
+                    error.get_or_insert(failure);
                     left_out += 1;
-                    first_left_out.get_or_insert(failure);
                     if left_out == self.sinks {
-                        error = error.or_else(|| first_left_out.clone());
                         self.stop(Phase::Draining, &mut drain_until);
                     }
                 }
