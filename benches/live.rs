@@ -46,7 +46,7 @@ fn main() {
         return;
     }
     machine::describe("make bench BENCH=live");
-    let seconds = setting("STREAMLIB_LIVE_SECONDS", 60);
+    let seconds = setting("STREAMLIB_LIVE_SECONDS").unwrap_or(60);
     let duration = Duration::from_secs(seconds);
     let gpu = GpuContext::new(&GpuOptions::default()).expect("a GPU adapter");
     // The last is for adapters on which the others are more than the GPU can do in time.
@@ -70,8 +70,8 @@ fn main() {
 }
 
 /// A number from the environment.
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().map_or(default, |value| value.parse().expect("a number"))
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|value| value.parse().expect("a number"))
 }
 
 impl Outcome {
@@ -138,7 +138,7 @@ fn streamlib(gpu: &GpuContext, size: (u32, u32), records: bool, duration: Durati
     for (from, to) in [("test-pattern", "bouncing-ball"), ("bouncing-ball", sink), ("bouncing-ball", "watch")] {
         graph.connect(from, to).expect("a link");
     }
-    let max_in_flight = setting("STREAMLIB_LIVE_IN_FLIGHT", RuntimeOptions::default().max_in_flight as u64) as usize;
+    let max_in_flight = setting("STREAMLIB_LIVE_IN_FLIGHT").map(|most| most as usize);
     let options = RuntimeOptions { duration: Some(duration), max_in_flight, ..Default::default() };
     let statistics = Runtime::with_gpu(options, gpu.clone()).run(graph).expect("a run");
     assert_eq!(statistics.unbalanced_links(), Vec::<&str>::new());

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use streamlib_core::{
-    Context, Error, ErrorKind, FrameEncoder, FrameShader, GpuContext, GpuOptions, Graph, Mode, Next, PixelFormat, Runtime,
-    RuntimeOptions, Sink, Size, Source, Threading, VideoFormat, VideoFrame,
+    Context, Counter, Error, ErrorKind, FrameEncoder, FrameShader, GpuContext, GpuOptions, Graph, ManualClock, Mode, Next,
+    PixelFormat, Runtime, RuntimeOptions, Sink, Size, Source, Threading, VideoFormat, VideoFrame,
 };
 
 static GPU: LazyLock<GpuContext> = LazyLock::new(|| GpuContext::new(&GpuOptions::default()).unwrap());
@@ -296,4 +296,59 @@ fn a_device_that_is_lost_in_a_run_ends_it_and_the_next_run_gets_another() {
     assert_eq!(statistics.nodes["deliver"].processed, 50);
     assert!(statistics.latency_ms["deliver"].max > 0.0);
     assert_eq!(statistics.gpu.unwrap().textures.in_use, 0);
+}
+
+/// Draws what takes long, and asks whether there is room for more: at once, and with time.
+struct Hasty {
+    shader: FrameShader,
+    last: Option<VideoFrame>,
+    round: u32,
+    refused: Counter,
+}
+
+impl Source for Hasty {
+    fn setup(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        self.refused = cx.counter("refused");
+        self.shader.prepare(cx.gpu()?)
+    }
+
+    fn produce(&mut self, cx: &mut Context<'_>) -> Result<Next<VideoFrame>, Error> {
+        if let Some(last) = &self.last {
+            let gpu = cx.gpu()?.clone();
+            let is_ready = || last.ready(&gpu).is_some_and(|token| token.is_ready().unwrap());
+            let was_ready = is_ready();
+            let is_admitted = cx.admit(cx.now());
+            assert!(is_admitted || !was_ready, "it is refused though the GPU has nothing to do");
+            assert!(!is_admitted || is_ready(), "it is admitted though the GPU is busy");
+            self.refused.add(u64::from(!is_admitted));
+            assert!(cx.admit(cx.now() + Duration::from_secs(3600)), "it is not waited until there is room");
+            assert!(is_ready());
+        }
+        self.round += 1;
+        if self.round > 10 {
+            return Ok(Next::End);
+        }
+        let mut frame = cx.frame(format(PixelFormat::Rgba8, 256, 256))?;
+        self.shader.draw(cx.encoder()?, None, &mut frame, &self.round)?;
+        self.last = Some(frame.clone());
+        Ok(Next::Item(frame))
+    }
+}
+
+#[test]
+fn a_live_source_has_one_frame_at_the_gpu_and_waits_for_room_until_its_next_is_due() {
+    let wgsl = "@group(1) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;
+        @group(2) @binding(0) var<uniform> seed: u32;
+        @compute @workgroup_size(16, 16) fn main(@builtin(global_invocation_id) id: vec3u) {
+            var state = seed + id.x * 7919 + id.y;
+            for (var i = 0u; i < 3000u; i++) { state = state * 1664525u + 1013904223u; }
+            textureStore(dst, id.xy, unpack4x8unorm(state));
+        }";
+    // Its clock stands still: nothing that is waited for comes by itself.
+    let options = RuntimeOptions { clock: Some(ManualClock::default()), stop_on_signals: false, ..Default::default() };
+    let mut graph = Graph::new();
+    let hasty = Hasty { shader: FrameShader::new("slow", wgsl), last: None, round: 0, refused: Counter::default() };
+    graph.chain((hasty, Deliver)).unwrap();
+    let statistics = Runtime::with_gpu(options, GPU.clone()).run(graph).unwrap();
+    assert!(statistics.nodes["hasty"].counters["refused"] > 0, "the GPU was never busy");
 }

@@ -345,7 +345,8 @@ fn deadlines_may_be_for_ever() {
     let mut graph = Graph::new();
     graph.chain((Numbers::up_to(3), Collect::default())).unwrap();
     let forever = Duration::MAX;
-    let options = RuntimeOptions { drain_deadline: forever, duration: Some(forever), max_in_flight: usize::MAX, ..options() };
+    let options =
+        RuntimeOptions { drain_deadline: forever, duration: Some(forever), max_in_flight: Some(usize::MAX), ..options() };
     let running = Runtime::new(options).start(graph).unwrap();
     running.stop(Stop::Drain);
     assert!(running.wait_for(forever));

@@ -222,12 +222,12 @@ impl Opened {
         let number = picture.sequence.unwrap_or(self.delivered);
         let sequence = number.saturating_sub(*self.first.get_or_insert(number));
         self.delivered += 1;
-        if !cx.admit() {
+        let time = cx.timestamp_of(captured_at);
+        if !cx.admit(time + picture.format.rate.interval()) {
             self.counters.gpu_behind.add(1);
             return Ok(Next::Skip);
         }
         let frame = cx.frame(picture.video())?.with_color(self.color);
-        let time = cx.timestamp_of(captured_at);
         let mut frame = frame.with_time(time).with_captured_at(captured_at).with_sequence(sequence);
         cx.encoder()?.upload_planes(&mut frame, picture.planes())?;
         Ok(Next::Item(frame))

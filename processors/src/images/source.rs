@@ -252,7 +252,7 @@ impl Source for Images {
                 return Ok(Next::Skip);
             }
         }
-        if !cx.admit() {
+        if !cx.admit(self.time_of(number + 1)) {
             self.counters.gpu_behind.add(1);
             self.next += 1;
             return Ok(Next::Skip);

@@ -162,7 +162,7 @@ impl Source for TestPattern {
 
     fn produce(&mut self, cx: &mut Context<'_>) -> Result<Next<VideoFrame>> {
         let Some(sequence) = self.next_number(cx) else { return Ok(Next::Skip) };
-        if !cx.admit() {
+        if !cx.admit(self.time_of(self.next)) {
             self.gpu_behind.add(1);
             return Ok(Next::Skip);
         }

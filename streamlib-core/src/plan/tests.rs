@@ -172,6 +172,7 @@ fn starting_and_stopping_are_changes_like_any_other() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "minutes under Miri")]
 fn ten_thousand_nodes_are_planned() {
     let mut graph = GraphSpec::default();
     graph.nodes.push(node("source", &[], &[OUTPUT], Threading::Own));

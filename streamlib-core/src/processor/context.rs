@@ -46,7 +46,7 @@ pub(crate) trait Environment {
     fn wait_until(&self, time: Timestamp) -> bool;
     fn is_stopping(&self) -> bool;
     fn is_offline(&self) -> bool;
-    fn admit(&self) -> bool;
+    fn admit(&self, until: Timestamp) -> bool;
     fn counter(&self, node: usize, name: &'static str) -> Counter;
     fn record_latency(&self, node: usize, latency: std::time::Duration);
     fn stop_handle(&self) -> StopHandle;
@@ -183,10 +183,11 @@ impl Context<'_> {
         self.environment.is_offline()
     }
 
-    /// For sources, before they upload or draw: whether the GPU can take another frame. Offline it waits until it can; live,
-    /// `false` means that the GPU is behind, and the picture is to be dropped (and counted) now, when that costs nothing.
-    pub fn admit(&self) -> bool {
-        self.environment.admit()
+    /// For sources, before they upload or draw: waits until the GPU can take another frame, but live no longer than `until`,
+    /// when the next picture is due. `false` means that the GPU is behind, and this picture is to be dropped (and counted) now,
+    /// when that costs nothing: the next one is fresher.
+    pub fn admit(&self, until: Timestamp) -> bool {
+        self.environment.admit(until)
     }
 
     /// A number that appears as `name` among the node's counters. Ask in `setup` and keep it.

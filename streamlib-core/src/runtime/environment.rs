@@ -69,7 +69,7 @@ impl SegmentEnvironment {
 
     /// Whether a source has submitted more than it may, because it did not ask.
     pub(super) fn is_overfull(&self) -> bool {
-        !self.has_room() && self.in_flight.borrow().len() > self.shared.options.max_in_flight.max(1)
+        !self.has_room() && self.in_flight.borrow().len() > self.shared.max_in_flight
     }
 
     /// Whether fewer than `max_in_flight` submissions are outstanding. On a lost device there is room: the next submission says so.
@@ -82,7 +82,7 @@ impl SegmentEnvironment {
         while in_flight.front().is_some_and(|submission| gpu.timeline().is_complete(*submission)) {
             in_flight.pop_front();
         }
-        in_flight.len() < self.shared.options.max_in_flight.max(1)
+        in_flight.len() < self.shared.max_in_flight
     }
 
     /// Sleeps until there is room, or the run discards.
@@ -135,11 +135,14 @@ impl Environment for SegmentEnvironment {
         self.shared.mode == Mode::Offline
     }
 
-    fn admit(&self) -> bool {
-        if self.is_offline() {
-            self.wait_for_room();
+    fn admit(&self, until: Timestamp) -> bool {
+        while !self.has_room() {
+            if self.is_discarding() || !self.is_offline() && self.now() >= until {
+                return false;
+            }
+            self.sleep(self.shared.clock.instant_of(until).filter(|_| !self.is_offline()));
         }
-        self.has_room()
+        true
     }
 
     fn counter(&self, node: usize, name: &'static str) -> Counter {

@@ -45,9 +45,10 @@ pub struct RuntimeOptions {
     pub duration: Option<Duration>,
     /// How long what is under way may take to reach the sinks when the run ends. Default: 5 s; then it is discarded.
     pub drain_deadline: Duration,
-    /// The most submissions that a segment may have outstanding at the GPU. Default: 3. More hides longer hiccups and costs
-    /// memory and latency.
-    pub max_in_flight: usize,
+    /// The most submissions that a segment may have outstanding at the GPU. Default: 1 live, 3 offline. More keeps the GPU busy
+    /// while the next frame is prepared, and costs memory; where the GPU is slower than the source, each is a frame's work more
+    /// of latency.
+    pub max_in_flight: Option<usize>,
     /// How to open the GPU, when a graph needs one.
     pub gpu: GpuOptions,
     /// A clock that is advanced by hand, for tests. Default: none, the monotonic clock.
@@ -64,7 +65,7 @@ impl Default for RuntimeOptions {
             frames: None,
             duration: None,
             drain_deadline: Duration::from_secs(5),
-            max_in_flight: 3,
+            max_in_flight: None,
             gpu: GpuOptions::default(),
             clock: None,
             stop_on_signals: true,

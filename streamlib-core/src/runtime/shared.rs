@@ -79,6 +79,8 @@ pub(crate) struct Shared {
     paused: AtomicBool,
     pub(crate) clock: Clock,
     pub(crate) mode: Mode,
+    /// Submissions that a segment may have outstanding.
+    pub(crate) max_in_flight: usize,
     pub(crate) options: RuntimeOptions,
     pub(crate) meters: Vec<NodeMeter>,
     pub(crate) activities: Vec<Activity>,
@@ -111,6 +113,7 @@ impl Shared {
             paused: AtomicBool::new(false),
             clock: Clock::new(options.clock.as_ref()),
             mode: options.mode,
+            max_in_flight: options.max_in_flight.unwrap_or(if options.mode == Mode::Live { 1 } else { 3 }).max(1),
             options,
             meters: tuners.iter().map(|_| NodeMeter::new()).collect(),
             activities: (0..segments).map(|_| Activity::new()).collect(),
