@@ -64,8 +64,17 @@ fn hop(shape: Shape, nodes: usize) -> f64 {
     statistics.seconds / messages as f64 / (nodes - 1) as f64
 }
 
-/// Seconds until the first message came through, and seconds from asking to stop until the end.
-fn start_and_stop(shape: Shape, nodes: usize, threading: Threading) -> (f64, f64) {
+/// What a start and a stop came to.
+struct StartAndStop {
+    /// Seconds until the first message came through.
+    started: f64,
+    /// Seconds from asking to stop until the end.
+    stopped: f64,
+    /// Calls of nodes from asking to stop until the end, with what was under way.
+    calls: u64,
+}
+
+fn start_and_stop(shape: Shape, nodes: usize, threading: Threading, stop: Stop) -> StartAndStop {
     let graph = graph(shape, nodes, u64::MAX, threading);
     let options = RuntimeOptions { mode: Mode::Offline, ..Default::default() };
     let begin = Instant::now();
@@ -75,10 +84,15 @@ fn start_and_stop(shape: Shape, nodes: usize, threading: Threading) -> (f64, f64
         std::thread::sleep(Duration::from_millis(1));
     }
     let started = begin.elapsed().as_secs_f64();
+    let calls = |statistics: &Statistics| statistics.nodes.values().map(|node| node.processed).sum::<u64>();
+    let before = calls(&running.statistics());
     let begin = Instant::now();
-    running.stop(Stop::Drain);
-    running.wait().1.expect("a good end");
-    (started, begin.elapsed().as_secs_f64())
+    running.stop(stop);
+    let (statistics, outcome) = running.wait();
+    let stopped = begin.elapsed().as_secs_f64();
+    outcome.expect("a good end");
+    assert_eq!(statistics.unbalanced_links(), Vec::<&str>::new());
+    StartAndStop { started, stopped, calls: calls(&statistics) - before }
 }
 
 fn main() {
@@ -96,17 +110,25 @@ fn main() {
         let ratio = median(rounds.iter().map(|round| round[3] / round[0]).collect());
         println!("| {name} | {ten:.3} us | {hundred:.3} us | {thousand:.3} us | {all:.3} us | {ratio:.2} |");
     }
-    println!("\n| 1,000 nodes | start, until the first message is through | stop, until all is drained |");
-    println!("|---|---|---|");
+    println!(
+        "\n| 1,000 nodes | start, until the first message is through | stop, discarding | stop, draining | calls of nodes meanwhile |"
+    );
+    println!("|---|---|---|---|---|");
     for (name, shape, threading) in [
         ("chain on one thread", Shape::Chain, Threading::Shared),
         ("fan on one thread", Shape::Fan, Threading::Shared),
         ("chain, a thread each", Shape::Chain, Threading::Own),
         ("fan, a thread each", Shape::Fan, Threading::Own),
     ] {
-        let rounds: Vec<_> = (0..ROUNDS).map(|_| start_and_stop(shape, 1_000, threading)).collect();
-        let start = median(rounds.iter().map(|round| round.0).collect());
-        let stop = median(rounds.iter().map(|round| round.1).collect());
-        println!("| {name} | {:.0} ms | {:.0} ms |", start * 1e3, stop * 1e3);
+        let rounds = |stop| (0..ROUNDS).map(|_| start_and_stop(shape, 1_000, threading, stop)).collect::<Vec<_>>();
+        let (drained, discarded) = (rounds(Stop::Drain), rounds(Stop::Discard));
+        let milliseconds = |rounds: &[StartAndStop], of: fn(&StartAndStop) -> f64| 1e3 * median(rounds.iter().map(of).collect());
+        println!(
+            "| {name} | {:.0} ms | {:.0} ms | {:.0} ms | {:.0} |",
+            milliseconds(&drained, |round| round.started),
+            milliseconds(&discarded, |round| round.stopped),
+            milliseconds(&drained, |round| round.stopped),
+            median(drained.iter().map(|round| round.calls as f64).collect()),
+        );
     }
 }
