@@ -39,7 +39,7 @@ pub trait Described: Sized + 'static {
     fn set_parameters(&mut self, parameters: Self::Parameters, cx: &mut Context<'_>) -> Result<()>;
 
     /// What else other threads check before they set it: ranges that only the opened device knows. Asked for before
-    /// set-up, and again after a refusal. Default: [`check`](Self::check).
+    /// set-up, and again after each change. Default: [`check`](Self::check).
     fn checker(&self) -> Checker<Self::Parameters> {
         Arc::new(Self::check)
     }
@@ -84,7 +84,7 @@ impl<P: Described> Tunable for P {
 }
 
 /// Puts `change` in the place of `value`; maps keep what the change does not name.
-fn merge(value: &mut Value, change: &Value) {
+pub(crate) fn merge(value: &mut Value, change: &Value) {
     match (value, change) {
         (Value::Object(map), Value::Object(changes)) => {
             changes.iter().for_each(|(name, change)| merge(map.entry(name).or_insert(Value::Null), change));
@@ -98,11 +98,11 @@ impl Tuning {
         &self.values
     }
 
-    /// The values with `changes` in them. Refuses what cannot be, or cannot be set while the processor runs.
-    pub(crate) fn changed(&self, changes: &Value) -> Result<Value> {
+    /// `values` with `changes` in them. Refuses what cannot be, or cannot be set while the processor runs.
+    pub(crate) fn changed(&self, values: &Value, changes: &Value) -> Result<Value> {
         let descriptors = (self.descriptors)();
         check(&descriptors, changes)?;
-        let mut changed = self.values.clone();
+        let mut changed = values.clone();
         if let (Some(values), Some(changes)) = (changed.as_object_mut(), changes.as_object()) {
             for (name, value) in changes {
                 let is_live = descriptors.iter().any(|descriptor| descriptor.name == *name && descriptor.live);
@@ -115,10 +115,6 @@ impl Tuning {
         }
         (self.check)(&changed)?;
         Ok(changed)
-    }
-
-    pub(crate) fn set_values(&mut self, values: Value) {
-        self.values = values;
     }
 }
 

@@ -256,21 +256,20 @@ impl Segment {
         let shared = self.environment.shared.clone();
         for index in 0..self.nodes.len() {
             let tuner = &shared.tuners[self.nodes[index].ports.node];
-            if let NodeState::Away(_) = self.nodes[index].state {
-                // They are waited with until it is back.
-                continue;
-            }
-            let Some(values) = tuner.take_pending().filter(|_| self.nodes[index].state == NodeState::Running) else { continue };
-            let outcome = self.call(index, |processor, cx| match processor.tunable() {
-                Some(tunable) => tunable.tune(&values, cx),
-                None => Ok(()),
-            });
-            match outcome {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::Panicked => self.fail(index, error),
-                Err(error) => {
-                    tuner.reset(self.nodes[index].processor.tunable().map(|tunable| tunable.tuning()));
-                    self.tell_refused(index, error);
+            // For one that is away they wait until it is back.
+            while self.nodes[index].state == NodeState::Running
+                && let Some(values) = tuner.next()
+            {
+                let outcome = self.call(index, |processor, cx| {
+                    let Some(tunable) = processor.tunable() else { return Ok(Ok(())) };
+                    let outcome = values.and_then(|values| tunable.tune(&values, cx));
+                    tuner.settle(tunable.tuning());
+                    Ok(outcome)
+                });
+                match outcome {
+                    Ok(Ok(())) => {}
+                    Ok(Err(refused)) => self.tell_refused(index, refused),
+                    Err(error) => self.fail(index, error),
                 }
             }
         }
