@@ -172,6 +172,43 @@ fn past_its_limit_a_restart_is_a_stop() {
     }
 }
 
+/// Messages come slower than the longest delay is long.
+#[test]
+fn who_only_waits_between_its_failures_has_not_gone_well() {
+    let mut graph = Graph::new();
+    graph.chain((Numbers::at(50), Faulty::new(How::Error, 0..u64::MAX), Collect::default())).unwrap();
+    let delay = Duration::from_millis(1);
+    let restart = Restart { first_delay: delay, longest_delay: delay, limit: Some(3) };
+    graph.on_failure("faulty", FailurePolicy::Restart(restart)).unwrap();
+    let running = Runtime::new(options()).start(graph).unwrap();
+    assert!(running.wait_for(Duration::from_secs(20)), "it is tried for ever");
+    let (statistics, outcome) = running.wait();
+    assert_eq!(outcome.unwrap_err().node(), Some("faulty"));
+    assert_eq!(statistics.nodes["faulty"].errors, 4);
+}
+
+#[test]
+fn who_is_still_away_when_its_inputs_end_is_missed_by_the_run() {
+    for threading in [Threading::Shared, Threading::Own] {
+        let mut graph = Graph::new();
+        let faulty = Threaded(Faulty::new(How::Error, 5..6), threading);
+        graph.add("numbers", Numbers::up_to(10)).unwrap();
+        graph.add("threaded", faulty).unwrap();
+        graph.add("sink", Collect::default()).unwrap();
+        graph.connect_with("numbers", "threaded", Delivery::Block(4)).unwrap();
+        graph.connect("threaded", "sink").unwrap();
+        let restart = Restart { first_delay: Duration::from_secs(3600), longest_delay: Duration::MAX, limit: None };
+        graph.on_failure("threaded", FailurePolicy::Restart(restart)).unwrap();
+        let running = Runtime::new(options()).start(graph).unwrap();
+        assert!(running.wait_for(Duration::from_secs(20)), "{threading:?}: the run waits for it");
+        let told: Vec<_> = events(&running).into_iter().map(|event| event.kind).collect();
+        let [_, RunEventKind::Failed { reaction: Reaction::Stop, .. }] = &told[..] else { panic!("{threading:?}: {told:?}") };
+        let (statistics, outcome) = running.wait();
+        assert_eq!(outcome.unwrap_err().node(), Some("threaded"), "{threading:?}");
+        assert_adds_up(&statistics);
+    }
+}
+
 /// A live source whose device goes away, as a camera that is unplugged.
 struct Device {
     next: u64,
@@ -461,7 +498,7 @@ fn stopping_ends_a_backoff_at_once() {
         running.stop(Stop::Drain);
         assert!(running.wait_for(Duration::from_secs(20)), "{mode:?}");
         let (statistics, outcome) = running.wait();
-        outcome.unwrap();
+        assert_eq!(outcome.unwrap_err().node(), Some("faulty"), "{mode:?}: it is missed");
         assert_adds_up(&statistics);
     }
 }

@@ -67,8 +67,8 @@ pub(crate) trait AnyLink: Send + Sync {
     fn drop_first(&self, reason: DropReason);
     /// What the consumer can take.
     fn waiting(&self) -> Waiting;
-    /// From now on keeps the message that was taken last, so that it can be forwarded.
-    fn keep_taken(&self);
+    /// Whether to keep the message that was taken last from now on, so that it can be forwarded.
+    fn keep_taken(&self, keep: bool);
     /// Sends the message that was taken last on, in the consumer's stead; once.
     fn forward_taken(&self, to: &[Arc<dyn AnyLink>]);
     /// Takes the next message and sends it on. Whether there was one.
@@ -344,8 +344,13 @@ impl<T: Message> AnyLink for Link<T> {
         Waiting { messages: state.queue.len(), is_full, first: time(0), second: time(1) }
     }
 
-    fn keep_taken(&self) {
-        self.state().keeps_taken = true;
+    fn keep_taken(&self, keep: bool) {
+        let mut state = self.state();
+        state.keeps_taken = keep;
+        // Dropped after the lock is released.
+        let kept = if keep { None } else { state.latest.take() };
+        drop(state);
+        drop(kept);
     }
 
     fn forward_taken(&self, to: &[Arc<dyn AnyLink>]) {
@@ -446,7 +451,7 @@ mod tests {
         let target = Arc::new(Link::<u32>::new(Transport::Direct));
         let to: Vec<Arc<dyn AnyLink>> = vec![target.clone()];
         let link = filled(Delivery::Block(4), 3);
-        link.keep_taken();
+        link.keep_taken(true);
         assert_eq!(link.take(), Some(0));
         link.forward_taken(&to);
         link.forward_taken(&to);

@@ -17,7 +17,8 @@ pub enum FailurePolicy {
     /// every sink has been left out it ends. Costs a filter one more texture, because its last message is kept.
     Bypass,
     /// Its [`setup`](crate::Processor::setup) is called again after a while, and it goes on. Meanwhile a live graph drops what
-    /// comes to it, counted as `restarting`; an offline graph waits. When its inputs end meanwhile it is not tried again.
+    /// comes to it, counted as `restarting`; an offline graph waits. When its inputs end meanwhile it is not tried again, and
+    /// the run returns its error; a source that is away when the run ends is none.
     Restart(Restart),
 }
 
@@ -26,7 +27,8 @@ pub enum FailurePolicy {
 pub struct Restart {
     /// How long after the first failure. Doubles with each failure in a row. Default: 0.1 s.
     pub first_delay: Duration,
-    /// The longest delay. A processor that has gone well for so long begins anew with its count of failures. Default: 10 s.
+    /// The longest delay. A processor that has worked for so long since its restart begins anew with its count of failures; to
+    /// have waited for a message is not to have worked. Default: 10 s.
     pub longest_delay: Duration,
     /// After so many failures in a row the next is as under [`FailurePolicy::Stop`]. `None`: it is tried for ever, as a robot
     /// wants its camera back. Default: 5.

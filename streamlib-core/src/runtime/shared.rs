@@ -37,8 +37,8 @@ pub(crate) enum Event {
     Failed(Error),
     /// A sink has had all the frames it was asked for.
     SinkSatisfied,
-    /// A sink failed, and the run goes on without it.
-    SinkLeftOut(Error),
+    /// A node failed, and the run goes on without it.
+    LeftOut { error: Error, is_sink: bool },
     /// The segment's thread is about to end.
     Finished(usize),
     /// Somebody wants the run to move on to this phase.

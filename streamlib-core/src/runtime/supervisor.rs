@@ -57,10 +57,10 @@ impl Supervisor {
                     self.stop(Phase::Draining, &mut drain_until);
                 }
                 Ok(Event::SinkSatisfied) => satisfied += 1,
-                Ok(Event::SinkLeftOut(failure)) => {
-                    // The others go on; but a run that lacks a sink has not gone well.
+                Ok(Event::LeftOut { error: failure, is_sink }) => {
+                    // The others go on; but a run that lacks something has not gone well.
                     error.get_or_insert(failure);
-                    left_out += 1;
+                    left_out += usize::from(is_sink);
                     if left_out == self.sinks {
                         self.stop(Phase::Draining, &mut drain_until);
                     }

@@ -21,6 +21,7 @@ impl Segment {
         if let NodeState::Away(_) = node.state {
             self.away -= 1;
         }
+        node.ports.delivering.clear();
         match reaction {
             Reaction::Stop => {
                 node.state = NodeState::Over;
@@ -30,11 +31,12 @@ impl Segment {
             Reaction::Bypass if node.is_sink => {
                 node.state = NodeState::Over;
                 self.close_inputs(index);
-                self.shared().tell(Event::SinkLeftOut(error.clone()));
+                self.shared().tell(Event::LeftOut { error: error.clone(), is_sink: true });
             }
             Reaction::Bypass => node.state = NodeState::Bypassed,
             Reaction::RestartAfter(delay) => {
                 node.state = NodeState::Away(Instant::now() + delay);
+                node.failure = Some(error.clone());
                 self.away += 1;
             }
         }
@@ -67,7 +69,7 @@ impl Segment {
             FailurePolicy::Bypass if !node.is_sink && node.is_source() => Reaction::Stop,
             FailurePolicy::Bypass => Reaction::Bypass,
             FailurePolicy::Restart(restart) => {
-                let was_well = node.state == NodeState::Running && node.well_since.elapsed() >= restart.longest_delay;
+                let was_well = node.was_well_for(restart.longest_delay);
                 node.failures = if was_well { 1 } else { node.failures.saturating_add(1) };
                 match restart.delay(node.failures) {
                     Some(delay) if !is_ending => Reaction::RestartAfter(delay),
@@ -106,7 +108,7 @@ impl Segment {
                 self.has_failed = true;
                 let node = &mut self.nodes[index];
                 node.state = NodeState::Running;
-                node.well_since = Instant::now();
+                node.begin();
                 let (name, failures) = (node.ports.name.clone(), node.failures);
                 self.environment.shared.meters[node.ports.node].restarted();
                 tracing::info!(node = &*name, failures, "a processor was restarted");
@@ -143,18 +145,39 @@ impl Segment {
         }
     }
 
-    /// Ends a node that failed before and is not to be called again.
+    /// Ends a node that failed before and is not to be called again. What one that was to be restarted has not had is missing:
+    /// the run returns its error. A source that is away when the run ends owes nothing.
     pub(super) fn give_up(&mut self, index: usize) {
-        if let NodeState::Away(_) = self.nodes[index].state {
+        let node = &mut self.nodes[index];
+        if let NodeState::Away(_) = node.state {
             self.away -= 1;
+            if let Some(error) = node.failure.take().filter(|_| !node.is_source()) {
+                let (name, is_sink) = (node.ports.name.clone(), node.is_sink);
+                self.shared().tell(Event::LeftOut { error: error.clone(), is_sink });
+                self.shared().announce(name, RunEventKind::Failed { error, reaction: Reaction::Stop });
+            }
         }
         self.nodes[index].state = NodeState::Over;
         self.close_inputs(index);
     }
 
+    /// Whose fault it is that a submission was refused: wgpu looks at commands only then, for all nodes of a segment together.
+    pub(super) fn blame(&self, error: Error) -> (usize, Error) {
+        let recorded = || self.nodes.iter().enumerate().filter(|(_, node)| node.has_recorded);
+        let culprit = recorded().last().map_or(0, |(index, _)| index);
+        if recorded().count() < 2 {
+            return (culprit, error);
+        }
+        let names: Vec<_> = recorded().map(|(_, node)| format!("'{}'", node.ports.name)).collect();
+        (culprit, error.hint(format!("one of {} recorded this: their commands are submitted together", names.join(", "))))
+    }
+
     /// Lets the next message past a bypassed node.
     pub(super) fn forward(&mut self, index: usize) {
         let node = &mut self.nodes[index];
+        if std::mem::take(&mut node.keeps_taken) {
+            node.inputs().for_each(|link| link.keep_taken(false));
+        }
         let (Some(Some(input)), Some(outputs)) = (node.ports.inputs.first(), node.ports.outputs.first()) else { return };
         if input.forward(outputs) {
             node.ports.taken += 1;

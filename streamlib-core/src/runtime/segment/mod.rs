@@ -109,10 +109,10 @@ impl Segment {
 
     fn live(&mut self) {
         for index in 0..self.nodes.len() {
-            if let Err(error) = self.call(index, |processor, cx| processor.setup(cx)) {
-                self.fail(index, error);
+            match self.call(index, |processor, cx| processor.setup(cx)) {
+                Ok(()) => self.nodes[index].begin(),
+                Err(error) => self.fail(index, error),
             }
-            self.nodes[index].well_since = Instant::now();
         }
         self.shared().tell(Event::Ready);
         let mut has_worked = true;

@@ -1,8 +1,9 @@
 //! A node as its segment's thread runs it.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::Error;
 use crate::port::link::AnyLink;
 use crate::processor::{FailurePolicy, NodePorts, Processor};
 
@@ -18,10 +19,16 @@ pub(in crate::runtime) struct Node {
     /// Whether it is among those that were called since the last submission.
     pub(super) touched: bool,
     pub(super) processed: u64,
+    /// Whether it has recorded GPU work since the last submission.
+    pub(super) has_recorded: bool,
+    /// Whether its inputs keep what was taken last.
+    pub(super) keeps_taken: bool,
     /// Failures in a row.
     pub(super) failures: u32,
-    /// Since when it has worked without a failure.
-    pub(super) well_since: Instant,
+    /// When it was set up, and what it had processed then.
+    pub(super) well_since: (Instant, u64),
+    /// Why it is away.
+    pub(super) failure: Option<Error>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,6 +52,7 @@ impl Node {
         policy: FailurePolicy,
         join: Join,
     ) -> Self {
+        let keeps_taken = policy == FailurePolicy::Bypass && !is_sink;
         let node = Self {
             processor,
             ports,
@@ -54,12 +62,13 @@ impl Node {
             state: NodeState::Running,
             touched: false,
             processed: 0,
+            has_recorded: false,
+            keeps_taken,
             failures: 0,
-            well_since: Instant::now(),
+            well_since: (Instant::now(), 0),
+            failure: None,
         };
-        if policy == FailurePolicy::Bypass && !is_sink {
-            node.inputs().for_each(|link| link.keep_taken());
-        }
+        node.inputs().for_each(|link| link.keep_taken(keeps_taken));
         node
     }
 
@@ -82,6 +91,18 @@ impl Node {
     /// Whether messages go through it, by its own doing or past it.
     pub(super) fn is_open(&self) -> bool {
         matches!(self.state, NodeState::Running | NodeState::Bypassed)
+    }
+
+    /// It was set up and begins to work.
+    pub(super) fn begin(&mut self) {
+        self.well_since = (Instant::now(), self.processed);
+        self.failure = None;
+    }
+
+    /// Whether it has worked for so long since it was set up, and not only waited.
+    pub(super) fn was_well_for(&self, time: Duration) -> bool {
+        let (since, processed) = self.well_since;
+        self.state == NodeState::Running && self.processed > processed && since.elapsed() >= time
     }
 
     /// Whether nobody wants what it makes.
