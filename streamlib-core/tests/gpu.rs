@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use streamlib_core::{
-    Context, Counter, Error, ErrorKind, FrameEncoder, FrameShader, GpuContext, GpuOptions, Graph, ManualClock, Mode, Next,
-    PixelFormat, Runtime, RuntimeOptions, Sink, Size, Source, Threading, VideoFormat, VideoFrame,
+    Context, Counter, Error, ErrorKind, Filter, FrameEncoder, FrameShader, GpuContext, GpuOptions, Graph, ManualClock, Mode,
+    Next, PixelFormat, Runtime, RuntimeOptions, Sink, Size, Source, Threading, VideoFormat, VideoFrame,
 };
 
 static GPU: LazyLock<GpuContext> = LazyLock::new(|| GpuContext::new(&GpuOptions::default()).unwrap());
@@ -351,4 +351,61 @@ fn a_live_source_has_one_frame_at_the_gpu_and_waits_for_room_until_its_next_is_d
     graph.chain((hasty, Deliver)).unwrap();
     let statistics = Runtime::with_gpu(options, GPU.clone()).run(graph).unwrap();
     assert!(statistics.nodes["hasty"].counters["refused"] > 0, "the GPU was never busy");
+}
+
+/// Uploads, and does something that wgpu refuses: at once, or when the commands are submitted.
+struct Clumsy(Option<When>);
+
+#[derive(Clone, Copy)]
+enum When {
+    AtOnce,
+    AtSubmission,
+}
+
+impl Filter for Clumsy {
+    fn process(&mut self, frame: VideoFrame, cx: &mut Context<'_>) -> Result<VideoFrame, Error> {
+        let mut copy = frame.like()?;
+        cx.encoder()?.copy(&frame, &mut copy)?;
+        let usage = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let buffer = |usage| wgpu::BufferDescriptor { label: Some("clumsy"), size: 16, usage, mapped_at_creation: false };
+        match self.0 {
+            None => {}
+            Some(When::AtOnce) => drop(cx.gpu()?.wgpu_device().create_buffer(&buffer(wgpu::BufferUsages::MAP_READ | usage))),
+            Some(When::AtSubmission) => {
+                let buffer = cx.gpu()?.wgpu_device().create_buffer(&buffer(usage));
+                cx.encoder()?.commands().copy_buffer_to_buffer(&buffer, 8, &buffer, 0, 16);
+            }
+        }
+        Ok(copy)
+    }
+}
+
+#[test]
+fn what_wgpu_refuses_is_blamed_on_the_node_that_did_it() {
+    for when in [When::AtOnce, When::AtSubmission] {
+        let mut graph = Graph::new();
+        graph.add("source", Doomed(1000)).unwrap();
+        for (name, clumsy) in [("before", None), ("clumsy", Some(when)), ("after", None)] {
+            graph.add(name, Clumsy(clumsy)).unwrap();
+        }
+        graph.add("deliver", Deliver).unwrap();
+        // Beside it another thread submits, which has nothing to do with it.
+        graph.add("other-source", Doomed(1000)).unwrap();
+        graph.add("other", Deliver).unwrap();
+        for (from, to) in
+            [("source", "before"), ("before", "clumsy"), ("clumsy", "after"), ("after", "deliver"), ("other-source", "other")]
+        {
+            graph.connect(from, to).unwrap();
+        }
+        let options = RuntimeOptions { frames: Some(20), stop_on_signals: false, ..Default::default() };
+        let error = Runtime::with_gpu(options, GPU.clone()).run(graph).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Gpu, "{error}");
+        match when {
+            When::AtOnce => assert_eq!(error.node(), Some("clumsy"), "{error}"),
+            When::AtSubmission => {
+                let hint = "one of 'source', 'before', 'clumsy', 'after' recorded this: their commands are submitted together";
+                assert!(error.to_string().contains(hint), "{error}");
+            }
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! The wgpu device with what must be counted and caught around it. GPU objects are created here and nowhere else.
 
+use std::cell::RefCell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use super::timeline::Submitter;
 use crate::{Error, ErrorKind, Result};
@@ -49,22 +50,26 @@ pub(super) struct Device {
     pub(super) queue: wgpu::Queue,
     pub(super) submitter: Submitter,
     pub(super) bytes: ByteCounters,
-    /// The first error that no error scope caught, until somebody takes it.
-    uncaptured: Arc<Mutex<Option<Error>>>,
+    generation: u32,
+}
+
+thread_local! {
+    /// The first error that no error scope caught, until this thread takes it, and of which device. wgpu reports on the thread
+    /// that made the mistake.
+    static UNCAPTURED: RefCell<Option<(u32, Error)>> = const { RefCell::new(None) };
 }
 
 impl Device {
     pub(super) fn new(raw: wgpu::Device, queue: wgpu::Queue) -> Result<Arc<Self>> {
         static GENERATION: AtomicU64 = AtomicU64::new(0);
-        let generation = GENERATION.fetch_add(1, Ordering::Relaxed) + 1;
-        let submitter = Submitter::new(generation as u32, raw.clone(), queue.clone())?;
-        let uncaptured = Arc::new(Mutex::new(None));
-        raw.on_uncaptured_error(Arc::new({
-            let uncaptured = uncaptured.clone();
-            move |error| {
-                tracing::debug!(%error, "uncaptured GPU error");
-                uncaptured.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(from_wgpu("a GPU command failed", error));
-            }
+        let generation = (GENERATION.fetch_add(1, Ordering::Relaxed) + 1) as u32;
+        let submitter = Submitter::new(generation, raw.clone(), queue.clone())?;
+        raw.on_uncaptured_error(Arc::new(move |error| {
+            tracing::warn!(%error, "uncaptured GPU error");
+            UNCAPTURED.with_borrow_mut(|kept| match kept {
+                Some((of, _)) if *of == generation => {}
+                _ => *kept = Some((generation, from_wgpu("a GPU command failed", error))),
+            });
         }));
         raw.set_device_lost_callback({
             let timeline = Arc::downgrade(submitter.timeline());
@@ -74,13 +79,13 @@ impl Device {
                 }
             }
         });
-        Ok(Arc::new(Self { raw, queue, submitter, bytes: ByteCounters::default(), uncaptured }))
+        Ok(Arc::new(Self { raw, queue, submitter, bytes: ByteCounters::default(), generation }))
     }
 
-    /// The first error since the last call that no call returned by itself.
+    /// The first error that this thread has caused since the last call and that no call returned by itself.
     pub(super) fn take_error(&self) -> Result<()> {
-        match self.uncaptured.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(error) => Err(error),
+        match UNCAPTURED.with_borrow_mut(|kept| kept.take_if(|(of, _)| *of == self.generation)) {
+            Some((_, error)) => Err(error),
             None => Ok(()),
         }
     }

@@ -23,6 +23,8 @@ pub struct FrameEncoder {
     pub(super) uploads: Vec<Arc<StagingBuffer>>,
     read_backs: Vec<Arc<StagingBuffer>>,
     uniforms: UniformWriter,
+    /// Whether something was recorded since it was last asked.
+    has_recorded: bool,
 }
 
 impl FrameEncoder {
@@ -35,6 +37,7 @@ impl FrameEncoder {
             uploads: Vec::new(),
             read_backs: Vec::new(),
             uniforms: UniformWriter::default(),
+            has_recorded: false,
         }
     }
 
@@ -51,10 +54,16 @@ impl FrameEncoder {
     /// wgpu's encoder, for work that streamlib has no words for. Name the frames that it touches with [`reads`](Self::reads)
     /// and [`writes`](Self::writes).
     pub fn commands(&mut self) -> &mut wgpu::CommandEncoder {
+        self.has_recorded = true;
         let device = &self.gpu.device().raw;
         self.commands.get_or_insert_with(|| {
             device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("streamlib segment") })
         })
+    }
+
+    /// Whether something was recorded since the last call.
+    pub(crate) fn take_recorded(&mut self) -> bool {
+        std::mem::take(&mut self.has_recorded)
     }
 
     /// Keeps `frame` until submission, because recorded commands read it.

@@ -205,6 +205,11 @@ impl GpuContext {
         self.0.device.submitter.timeline()
     }
 
+    /// What this thread has done wrong with the GPU, where no call returned it by itself.
+    pub(crate) fn take_error(&self) -> Result<()> {
+        self.0.device.take_error()
+    }
+
     fn token(&self, submission: u64) -> ReadyToken {
         ReadyToken::new(self.timeline().clone(), submission)
     }

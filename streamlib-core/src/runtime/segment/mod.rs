@@ -16,7 +16,7 @@ use crate::plan::Mode;
 use crate::port::counts::DropReason;
 use crate::port::link::AnyLink;
 use crate::processor::{Context, Flow, Processor};
-use crate::{Error, ErrorKind, FrameEncoder, Result};
+use crate::{Error, ErrorKind, FrameEncoder, GpuContext, Result};
 
 pub(super) use join::Join;
 use join::Readiness;
@@ -350,7 +350,7 @@ impl Segment {
                 Ok(Some(token)) => submission = Some(token.submission()),
                 Ok(None) => {}
                 Err(error) => {
-                    let culprit = self.touched.iter().copied().max().unwrap_or(0);
+                    let (culprit, error) = self.blame(error);
                     self.fail(culprit, error);
                 }
             }
@@ -362,6 +362,7 @@ impl Segment {
         for position in 0..self.touched.len() {
             let index = self.touched[position];
             self.nodes[index].touched = false;
+            self.nodes[index].has_recorded = false;
             if !matches!(self.nodes[index].state, NodeState::Running | NodeState::Ended) {
                 continue;
             }
@@ -457,6 +458,10 @@ impl Segment {
         let processor = &mut *node.processor;
         let outcome = catch_unwind(AssertUnwindSafe(|| call(processor, &mut cx)));
         activity.end();
+        node.has_recorded |= self.encoder.as_mut().is_some_and(FrameEncoder::take_recorded);
+        // What it did wrong must not be found by the next one.
+        let refused = self.environment.shared.opened_gpu().map_or(Ok(()), GpuContext::take_error);
+        let outcome = outcome.map(|outcome| refused.and(outcome));
         outcome.unwrap_or_else(|panic| {
             let text =
                 panic.downcast_ref::<&str>().copied().map(String::from).or_else(|| panic.downcast_ref::<String>().cloned());
