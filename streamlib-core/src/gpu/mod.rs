@@ -84,13 +84,23 @@ impl GpuContext {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let (adapter, choice) = adapter::choose(&instance, &options.adapter)?;
         tracing::info!(adapter = %choice, "GPU adapter chosen");
+        Self::open(instance, adapter, choice, options.texture_budget_bytes)
+    }
+
+    /// Opens a device on an adapter that the program has chosen itself, from its own `instance`.
+    pub fn with_adapter(instance: wgpu::Instance, adapter: wgpu::Adapter, texture_budget_bytes: u64) -> Result<Self> {
+        let choice = AdapterChoice { chosen: adapter.get_info(), passed_over: Vec::new() };
+        Self::open(instance, adapter, choice, texture_budget_bytes)
+    }
+
+    fn open(instance: wgpu::Instance, adapter: wgpu::Adapter, choice: AdapterChoice, texture_budget_bytes: u64) -> Result<Self> {
         let (device, queue) = open(&adapter)?;
         let device = device::Device::new(device, queue)?;
         Ok(Self(Arc::new(Inner {
             instance,
             adapter,
             choice,
-            pool: pool::TexturePool::new(device.clone(), options.texture_budget_bytes),
+            pool: pool::TexturePool::new(device.clone(), texture_budget_bytes),
             upload_ring: Arc::default(),
             read_back_ring: Arc::default(),
             uniform_blocks: uniform::UniformBlocks::new(&device),
