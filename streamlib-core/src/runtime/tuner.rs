@@ -152,6 +152,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "minutes under Miri")]
     fn changes_that_nobody_takes_do_not_pile_up() {
         let tuner = tuner();
         for high in 0..10 * MOST_WAITING {

@@ -12,15 +12,39 @@ pub(crate) enum How {
     Panic,
 }
 
+/// In the second call of which method.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Place {
+    BeforeProcess,
+    AfterProcess,
+    Submitted,
+    /// In its first call: there is no other.
+    Finish,
+}
+
 pub(crate) struct Faulty {
     inner: Box<dyn Processor>,
     how: How,
-    calls: u32,
+    place: Place,
+    /// Calls until it fails.
+    left: u32,
 }
 
 impl Faulty {
-    pub(crate) fn new(inner: Box<dyn Processor>, how: How) -> Self {
-        Self { inner, how, calls: 0 }
+    pub(crate) fn new(inner: Box<dyn Processor>, how: How, place: Place) -> Self {
+        Self { inner, how, place, left: if place == Place::Finish { 1 } else { 2 } }
+    }
+
+    fn pass(&mut self, place: Place) -> Result<()> {
+        if place != self.place || self.left == 0 {
+            return Ok(());
+        }
+        self.left -= 1;
+        match (self.left, self.how) {
+            (0, How::Error) => Err(Error::new(ErrorKind::Io, "it failed on purpose")),
+            (0, How::Panic) => panic!("on purpose"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -50,17 +74,17 @@ impl Processor for Faulty {
         self.inner.setup(cx)
     }
     fn process(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
-        self.calls += 1;
-        match (self.calls, self.how) {
-            (2, How::Error) => Err(Error::new(ErrorKind::Io, "it failed on purpose")),
-            (2, How::Panic) => panic!("on purpose"),
-            _ => self.inner.process(cx),
-        }
+        self.pass(Place::BeforeProcess)?;
+        let flow = self.inner.process(cx)?;
+        self.pass(Place::AfterProcess)?;
+        Ok(flow)
     }
     fn submitted(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        self.pass(Place::Submitted)?;
         self.inner.submitted(cx)
     }
     fn finish(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        self.pass(Place::Finish)?;
         self.inner.finish(cx)
     }
 }

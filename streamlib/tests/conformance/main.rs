@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use streamlib::prelude::*;
 use streamlib::{Descriptor, FailurePolicy, Registry, Restart};
 
-use faulty::{Faulty, How};
+use faulty::{Faulty, How, Place};
 use setting::Setting;
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -44,7 +44,10 @@ fn every_registered_processor_conforms() {
         takes_its_parameters_while_it_runs(descriptor, &setting);
         stops_within_a_deadline(descriptor, &setting);
         for how in [How::Error, How::Panic] {
-            fails_under_each_policy(descriptor, &setting, how);
+            for place in [Place::BeforeProcess, Place::AfterProcess, Place::Submitted] {
+                fails_under_each_policy(descriptor, &setting, how, place);
+            }
+            fails_at_the_end(descriptor, &setting, how);
         }
         conforming.push(descriptor.name);
     }
@@ -129,38 +132,60 @@ fn stops_within_a_deadline(descriptor: &Descriptor, setting: &Setting) {
     }
 }
 
-/// Fails in the second call of `process`, once.
-fn fails_under_each_policy(descriptor: &Descriptor, setting: &Setting, how: How) {
-    let name = descriptor.name;
-    let run = |policy| {
-        let mut graph = setting.graph(descriptor, size(64, 48), |it| Box::new(Faulty::new(it, how)));
-        graph.on_failure("it", policy)?;
-        let (runtime, mut last) = (setting.runtime(Mode::Offline, Some(6)), None);
-        let outcome = runtime.run_with(graph, DEADLINE, |running| last = Some(running.statistics()));
-        let statistics = last.unwrap();
-        assert_eq!(statistics.unbalanced_links(), Vec::<&str>::new(), "{name}");
-        assert_eq!(statistics.nodes["it"].errors, 1, "{name}");
-        setting.assert_no_texture_is_in_use(name);
-        outcome
-    };
-    let is_ours = |error: Error| {
-        assert_eq!(error.node(), Some("it"), "{name}: {error:?}");
-        assert!(error.to_string().contains("on purpose"), "{name}: {error:?}");
-    };
-    is_ours(run(FailurePolicy::Stop).unwrap_err());
+/// Runs it with one fault until its neighbours have had six frames.
+fn run_with_a_fault(
+    descriptor: &Descriptor,
+    setting: &Setting,
+    (how, place): (How, Place),
+    policy: FailurePolicy,
+    mode: Mode,
+) -> Result<Statistics> {
+    let what = format!("{} ({how:?}, {place:?}, {policy}, {mode:?})", descriptor.name);
+    let mut graph = setting.graph(descriptor, size(64, 48), |it| Box::new(Faulty::new(it, how, place)));
+    graph.on_failure("it", policy)?;
+    let mut last = None;
+    let outcome = setting.runtime(mode, Some(6)).run_with(graph, DEADLINE, |running| last = Some(running.statistics()));
+    let statistics = last.unwrap();
+    assert_eq!(statistics.unbalanced_links(), Vec::<&str>::new(), "{what}");
+    assert_eq!(statistics.nodes["it"].errors, 1, "{what}: {:?}, {outcome:?}", statistics.nodes["it"].last_error);
+    setting.assert_no_texture_is_in_use(&what);
+    if let Err(error) = &outcome {
+        assert_eq!(error.node(), Some("it"), "{what}: {error:?}");
+        assert!(error.to_string().contains("on purpose"), "{what}: {error:?}");
+    }
+    outcome
+}
 
-    let restart = Restart { first_delay: Duration::from_millis(1), ..Default::default() };
-    let statistics = run(FailurePolicy::Restart(restart)).unwrap_or_else(|error| panic!("{name} does not restart: {error:?}"));
-    assert_eq!(statistics.nodes["it"].restarts, 1, "{name}");
+/// Fails once, on its way.
+fn fails_under_each_policy(descriptor: &Descriptor, setting: &Setting, how: How, place: Place) {
+    let what = format!("{} ({how:?}, {place:?})", descriptor.name);
+    let run = |policy, mode| run_with_a_fault(descriptor, setting, (how, place), policy, mode);
+    assert!(run(FailurePolicy::Stop, Mode::Offline).is_err(), "{what}");
+
+    let restart = FailurePolicy::Restart(Restart { first_delay: Duration::from_millis(1), ..Default::default() });
+    for mode in [Mode::Offline, Mode::Live] {
+        let statistics = run(restart, mode).unwrap_or_else(|error| panic!("{what} does not restart ({mode:?}): {error:?}"));
+        assert_eq!(statistics.nodes["it"].restarts, 1, "{what}");
+    }
 
     match (descriptor.inputs.len(), descriptor.outputs.len()) {
         // Of the only sink nothing is left to run for.
-        (_, 0) => is_ours(run(FailurePolicy::Bypass).unwrap_err()),
+        (_, 0) => assert!(run(FailurePolicy::Bypass, Mode::Offline).is_err(), "{what}"),
         (1, 1) => {
-            let statistics = run(FailurePolicy::Bypass).unwrap();
-            assert_eq!(statistics.nodes["sink-0"].processed, 6, "{name} lost something");
-            assert!(statistics.nodes["it"].bypassed >= 5, "{name}");
+            let statistics = run(FailurePolicy::Bypass, Mode::Offline).unwrap();
+            assert_eq!(statistics.nodes["sink-0"].processed, 6, "{what} lost something");
+            assert!(statistics.nodes["it"].bypassed >= 4, "{what}");
         }
         _ => {}
+    }
+}
+
+/// What cannot be finished is an error under every policy.
+fn fails_at_the_end(descriptor: &Descriptor, setting: &Setting, how: How) {
+    let restart = FailurePolicy::Restart(Restart::default());
+    let bypass = (descriptor.inputs.len() == descriptor.outputs.len()).then_some(FailurePolicy::Bypass);
+    for policy in [FailurePolicy::Stop, restart].into_iter().chain(bypass) {
+        let outcome = run_with_a_fault(descriptor, setting, (how, Place::Finish), policy, Mode::Offline);
+        assert!(outcome.is_err(), "{} ({how:?}, {policy})", descriptor.name);
     }
 }

@@ -45,6 +45,9 @@ impl Segment {
             tracing::warn!(node = &*name, %error, ?reaction, "a processor failed; the others go on");
         }
         self.shared().announce(name, RunEventKind::Failed { error, reaction });
+        if let Reaction::RestartAfter(_) = reaction {
+            self.let_go_of_what_was_done(index);
+        }
         if let Reaction::RestartAfter(_) = reaction
             && self.shared().mode == Mode::Offline
             && !self.waits_for_restart
@@ -53,6 +56,18 @@ impl Segment {
             self.wait_for_restart(index);
             self.waits_for_restart = false;
         }
+    }
+
+    /// Before a node is set up again: what it has recorded may use what it then drops, and what others have sent need not wait.
+    fn let_go_of_what_was_done(&mut self, index: usize) {
+        if let Err(error) = self.submit_commands() {
+            let (culprit, error) = self.blame(error);
+            match culprit == index {
+                true => tracing::debug!(%error, "what a failed processor had recorded was refused"),
+                false => self.fail(culprit, error),
+            }
+        }
+        self.flush();
     }
 
     fn reaction(&mut self, index: usize, error: &Error) -> Reaction {

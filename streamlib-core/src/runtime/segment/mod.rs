@@ -344,19 +344,9 @@ impl Segment {
 
     /// Submits what was recorded, makes what was sent visible to other threads, and tells the processors.
     fn submit(&mut self, mut now: Instant) {
-        let mut submission = None;
-        if let Some(encoder) = &mut self.encoder {
-            match encoder.submit() {
-                Ok(Some(token)) => submission = Some(token.submission()),
-                Ok(None) => {}
-                Err(error) => {
-                    let (culprit, error) = self.blame(error);
-                    self.fail(culprit, error);
-                }
-            }
-        }
-        if let Some(submission) = submission {
-            self.environment.submitted(submission);
+        if let Err(error) = self.submit_commands() {
+            let (culprit, error) = self.blame(error);
+            self.fail(culprit, error);
         }
         self.flush();
         for position in 0..self.touched.len() {
@@ -383,6 +373,16 @@ impl Segment {
             }
         }
         self.touched.clear();
+    }
+
+    /// Submits what was recorded so far.
+    fn submit_commands(&mut self) -> Result<()> {
+        if let Some(encoder) = &mut self.encoder
+            && let Some(token) = encoder.submit()?
+        {
+            self.environment.submitted(token.submission());
+        }
+        Ok(())
     }
 
     /// Moves what was sent into the queues, waiting for room where the policy says so.
