@@ -498,3 +498,25 @@ fn nodes_count_for_themselves() {
     assert_eq!(json["links"]["numbers.out->odd.in"]["policy"], "direct");
     assert!(json["nodes"]["odd"]["process_us"]["p99"].is_number());
 }
+
+#[test]
+fn ten_thousand_nodes_run_as_a_chain_and_as_a_fan() {
+    const NODES: usize = 10_000;
+    for is_chain in [true, false] {
+        let mut graph = Graph::new();
+        graph.add("0", Numbers::up_to(3)).unwrap();
+        for node in 1..NODES {
+            graph.add(node.to_string(), add_one).unwrap();
+            let before = if is_chain { node - 1 } else { 0 };
+            graph.connect(&before.to_string(), &node.to_string()).unwrap();
+        }
+        let sink = Collect::default();
+        graph.add("sink", sink.clone()).unwrap();
+        graph.connect(&(NODES - 1).to_string(), "sink").unwrap();
+        let statistics = offline().run(graph).unwrap();
+        assert_adds_up(&statistics);
+        let passed = if is_chain { NODES as u64 - 1 } else { 1 };
+        assert_eq!(sink.seen(), [passed, passed + 1, passed + 2]);
+        assert_eq!(statistics.nodes["5000"].processed, 3);
+    }
+}

@@ -124,7 +124,12 @@ impl Images {
     fn catch_up(&mut self, cx: &Context<'_>) {
         let Some(origin) = self.origin.filter(|_| !cx.is_offline()) else { return };
         let since = Timestamp::ZERO + cx.now().saturating_since(origin);
-        let due = (self.base + self.parameters.rate.index_at(since)).max(self.next);
+        let mut due = self.base + self.parameters.rate.index_at(since);
+        if !self.parameters.repeat {
+            // There is nothing to leave out behind the last.
+            due = due.min(self.first + self.files.len() as u64);
+        }
+        let due = due.max(self.next);
         self.counters.skipped.add(due - self.next);
         self.next = due;
     }
@@ -221,8 +226,13 @@ impl Source for Images {
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
         let counters =
             Counters { broken: cx.counter("broken"), skipped: cx.counter("skipped"), gpu_behind: cx.counter("gpu_behind") };
-        let files = list(&self.parameters.path)?;
-        *self = Self { files, counters, ..Self::unchecked(self.parameters.clone()) };
+        self.counters = counters;
+        self.still = None;
+        self.decoded = None;
+        // After a failure it goes on where it was: who aligns or records its pictures cannot go back in time.
+        if self.files.is_empty() {
+            self.files = list(&self.parameters.path)?;
+        }
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use streamlib_core::{ErrorKind, FrameRate, Graph, ManualClock, Mode, Runtime, RuntimeOptions, Stop, Timestamp};
+use streamlib_core::{ErrorKind, FrameRate, Graph, ManualClock, Mode, Runtime, RuntimeOptions, Timestamp};
 use streamlib_processors::images::{Broken, Images, ImagesParameters};
 use streamlib_processors::record::Record;
 
@@ -87,10 +87,13 @@ fn live_the_clock_decides_and_late_pictures_are_left_out() {
     shown(&[0, 10, 20, 40]);
     clock.advance(Duration::from_millis(50));
     shown(&[0, 10, 20, 40, 50]);
-    running.stop(Stop::Drain);
+    // 6 was waiting, 7 is missed, and that was the last.
+    clock.advance(Duration::from_secs(60));
+    assert!(running.wait_for(Duration::from_secs(20)));
+    shown(&[0, 10, 20, 40, 50, 60]);
     let (statistics, outcome) = running.wait();
     outcome.unwrap();
-    assert_eq!(statistics.nodes["images"].counters["skipped"], 1);
+    assert_eq!(statistics.nodes["images"].counters["skipped"], 2);
     let first = Timestamp::ZERO + Duration::from_secs(7);
     assert_eq!(sink.seen()[0].time, first);
     assert_eq!(sink.seen()[4].time, first + Duration::from_millis(500));

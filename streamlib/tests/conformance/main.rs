@@ -6,6 +6,7 @@
 mod faulty;
 mod setting;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -143,17 +144,36 @@ fn run_with_a_fault(
     let what = format!("{} ({how:?}, {place:?}, {policy}, {mode:?})", descriptor.name);
     let mut graph = setting.graph(descriptor, size(64, 48), |it| Box::new(Faulty::new(it, how, place)));
     graph.on_failure("it", policy)?;
+    let order = Order::default();
+    if descriptor.inputs.is_empty() {
+        graph.add("order", order.clone())?;
+        graph.connect("it", "order")?;
+    }
     let mut last = None;
     let outcome = setting.runtime(mode, Some(6)).run_with(graph, DEADLINE, |running| last = Some(running.statistics()));
     let statistics = last.unwrap();
     assert_eq!(statistics.unbalanced_links(), Vec::<&str>::new(), "{what}");
     assert_eq!(statistics.nodes["it"].errors, 1, "{what}: {:?}, {outcome:?}", statistics.nodes["it"].last_error);
     setting.assert_no_texture_is_in_use(&what);
+    let seen = order.0.lock().unwrap();
+    assert!(seen.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1), "{what} goes back in time: {seen:?}");
+    assert!(seen.len() >= 6 || !descriptor.inputs.is_empty() || outcome.is_err(), "{what}: {seen:?}");
     if let Err(error) = &outcome {
         assert_eq!(error.node(), Some("it"), "{what}: {error:?}");
         assert!(error.to_string().contains("on purpose"), "{what}: {error:?}");
     }
     outcome
+}
+
+/// Numbers and times of the frames that a source gives.
+#[derive(Clone, Default)]
+struct Order(Arc<Mutex<Vec<(u64, Timestamp)>>>);
+
+impl Sink for Order {
+    fn consume(&mut self, frame: VideoFrame, _: &mut Context<'_>) -> Result<()> {
+        self.0.lock().unwrap().push((frame.sequence(), frame.time()));
+        Ok(())
+    }
 }
 
 /// Fails once, on its way.
