@@ -1,6 +1,6 @@
 //! Parameters: what can be set of a processor, before it runs and while it does.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -64,7 +64,7 @@ type CheckValues = Box<dyn Fn(&Value) -> Result<()> + Send + Sync>;
 pub struct Tuning {
     /// A JSON object with every parameter.
     values: Value,
-    descriptors: fn() -> Vec<ParameterDescriptor>,
+    descriptors: LazyLock<Vec<ParameterDescriptor>>,
     check: CheckValues,
 }
 
@@ -73,7 +73,7 @@ impl<P: Described> Tunable for P {
         let checker = self.checker();
         Tuning {
             values: serde_json::to_value(self.parameters()).unwrap_or_default(),
-            descriptors: parameter_descriptors::<P>,
+            descriptors: LazyLock::new(parameter_descriptors::<P>),
             check: Box::new(move |values| checker(&parse::<P>(values)?)),
         }
     }
@@ -98,10 +98,15 @@ impl Tuning {
         &self.values
     }
 
+    /// Takes over what does not change from an older one of the same processor.
+    pub(crate) fn inherit(&mut self, older: Self) {
+        self.descriptors = older.descriptors;
+    }
+
     /// `values` with `changes` in them. Refuses what cannot be, or cannot be set while the processor runs.
     pub(crate) fn changed(&self, values: &Value, changes: &Value) -> Result<Value> {
-        let descriptors = (self.descriptors)();
-        check(&descriptors, changes)?;
+        let descriptors = &*self.descriptors;
+        check(descriptors, changes)?;
         let mut changed = values.clone();
         if let (Some(values), Some(changes)) = (changed.as_object_mut(), changes.as_object()) {
             for (name, value) in changes {

@@ -202,7 +202,7 @@ fn who_is_still_away_when_its_inputs_end_is_missed_by_the_run() {
         let running = Runtime::new(options()).start(graph).unwrap();
         assert!(running.wait_for(Duration::from_secs(20)), "{threading:?}: the run waits for it");
         let told: Vec<_> = events(&running).into_iter().map(|event| event.kind).collect();
-        let [_, RunEventKind::Failed { reaction: Reaction::Stop, .. }] = &told[..] else { panic!("{threading:?}: {told:?}") };
+        let [_, RunEventKind::Failed { reaction: Reaction::GiveUp, .. }] = &told[..] else { panic!("{threading:?}: {told:?}") };
         let (statistics, outcome) = running.wait();
         assert_eq!(outcome.unwrap_err().node(), Some("threaded"), "{threading:?}");
         assert_adds_up(&statistics);

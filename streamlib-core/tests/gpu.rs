@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use streamlib_core::{
-    Context, Counter, Error, ErrorKind, Filter, FrameEncoder, FrameShader, GpuContext, GpuOptions, Graph, ManualClock, Mode,
-    Next, PixelFormat, Runtime, RuntimeOptions, Sink, Size, Source, Threading, VideoFormat, VideoFrame,
+    Context, Counter, Error, ErrorKind, FailurePolicy, Filter, FrameEncoder, FrameShader, GpuContext, GpuOptions, Graph,
+    ManualClock, Mode, Next, PixelFormat, Runtime, RuntimeOptions, Sink, Size, Source, Threading, VideoFormat, VideoFrame,
 };
 
 static GPU: LazyLock<GpuContext> = LazyLock::new(|| GpuContext::new(&GpuOptions::default()).unwrap());
@@ -353,13 +353,19 @@ fn a_live_source_has_one_frame_at_the_gpu_and_waits_for_room_until_its_next_is_d
     assert!(statistics.nodes["hasty"].counters["refused"] > 0, "the GPU was never busy");
 }
 
-/// Uploads, and does something that wgpu refuses: at once, or when the commands are submitted.
+/// Copies, and does something that wgpu refuses: at once (before it fails itself, it may be), when the commands are submitted,
+/// or on another thread.
 struct Clumsy(Option<When>);
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 enum When {
     AtOnce,
+    BeforeAnError,
+    BeforeAPanic,
     AtSubmission,
+    Elsewhere,
+    /// Nothing is refused; the device is lost.
+    Never,
 }
 
 impl Filter for Clumsy {
@@ -368,44 +374,116 @@ impl Filter for Clumsy {
         cx.encoder()?.copy(&frame, &mut copy)?;
         let usage = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
         let buffer = |usage| wgpu::BufferDescriptor { label: Some("clumsy"), size: 16, usage, mapped_at_creation: false };
+        let device = cx.gpu()?.wgpu_device().clone();
+        let impossible = move || drop(device.create_buffer(&buffer(wgpu::BufferUsages::MAP_READ | usage)));
         match self.0 {
             None => {}
-            Some(When::AtOnce) => drop(cx.gpu()?.wgpu_device().create_buffer(&buffer(wgpu::BufferUsages::MAP_READ | usage))),
+            Some(When::AtOnce) => impossible(),
+            Some(When::BeforeAnError) => {
+                impossible();
+                return Err(Error::new(ErrorKind::Io, "its own"));
+            }
+            Some(When::BeforeAPanic) => {
+                impossible();
+                panic!("its own");
+            }
             Some(When::AtSubmission) => {
                 let buffer = cx.gpu()?.wgpu_device().create_buffer(&buffer(usage));
                 cx.encoder()?.commands().copy_buffer_to_buffer(&buffer, 8, &buffer, 0, 16);
             }
+            Some(When::Elsewhere) => std::thread::spawn(impossible).join().unwrap(),
+            Some(When::Never) => cx.gpu()?.wgpu_device().destroy(),
         }
         Ok(copy)
     }
 }
 
+/// A source, `before`, `clumsy`, `after` and a sink on one thread, and beside them another thread that submits and has nothing to
+/// do with it.
+fn run_clumsily(gpu: GpuContext, when: When) -> Error {
+    let mut graph = Graph::new();
+    graph.add("source", Doomed(1000)).unwrap();
+    for (name, clumsy) in [("before", None), ("clumsy", Some(when)), ("after", None)] {
+        graph.add(name, Clumsy(clumsy)).unwrap();
+    }
+    graph.add("deliver", Deliver).unwrap();
+    graph.add("other-source", Doomed(1000)).unwrap();
+    graph.add("other", Deliver).unwrap();
+    let links =
+        [("source", "before"), ("before", "clumsy"), ("clumsy", "after"), ("after", "deliver"), ("other-source", "other")];
+    for (from, to) in links {
+        graph.connect(from, to).unwrap();
+    }
+    let options = RuntimeOptions { stop_on_signals: false, ..Default::default() };
+    let running = Runtime::with_gpu(options, gpu).start(graph).unwrap();
+    assert!(running.wait_for(Duration::from_secs(60)), "{when:?} goes unseen");
+    running.wait().1.unwrap_err()
+}
+
 #[test]
 fn what_wgpu_refuses_is_blamed_on_the_node_that_did_it() {
-    for when in [When::AtOnce, When::AtSubmission] {
-        let mut graph = Graph::new();
-        graph.add("source", Doomed(1000)).unwrap();
-        for (name, clumsy) in [("before", None), ("clumsy", Some(when)), ("after", None)] {
-            graph.add(name, Clumsy(clumsy)).unwrap();
-        }
-        graph.add("deliver", Deliver).unwrap();
-        // Beside it another thread submits, which has nothing to do with it.
-        graph.add("other-source", Doomed(1000)).unwrap();
-        graph.add("other", Deliver).unwrap();
-        for (from, to) in
-            [("source", "before"), ("before", "clumsy"), ("clumsy", "after"), ("after", "deliver"), ("other-source", "other")]
-        {
-            graph.connect(from, to).unwrap();
-        }
-        let options = RuntimeOptions { frames: Some(20), stop_on_signals: false, ..Default::default() };
-        let error = Runtime::with_gpu(options, GPU.clone()).run(graph).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Gpu, "{error}");
-        match when {
-            When::AtOnce => assert_eq!(error.node(), Some("clumsy"), "{error}"),
-            When::AtSubmission => {
-                let hint = "one of 'source', 'before', 'clumsy', 'after' recorded this: their commands are submitted together";
-                assert!(error.to_string().contains(hint), "{error}");
-            }
-        }
+    let error = run_clumsily(GPU.clone(), When::AtOnce);
+    assert_eq!((error.kind(), error.node()), (ErrorKind::Gpu, Some("clumsy")), "{error}");
+
+    for (when, kind) in [(When::BeforeAnError, ErrorKind::Io), (When::BeforeAPanic, ErrorKind::Panicked)] {
+        let error = run_clumsily(GPU.clone(), when);
+        assert_eq!((error.kind(), error.node()), (kind, Some("clumsy")), "{error}");
+        assert!(error.to_string().contains("its own"), "{error}");
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("a GPU command failed"), "{cause}");
+    }
+
+    let error = run_clumsily(GPU.clone(), When::AtSubmission);
+    let hint = "one of 'source', 'before', 'clumsy', 'after' recorded this: their commands are submitted together";
+    assert!(error.to_string().contains(hint), "{error}");
+
+    let error = run_clumsily(GPU.clone(), When::Elsewhere);
+    assert_eq!((error.kind(), error.node()), (ErrorKind::Gpu, None), "{error}");
+}
+
+#[test]
+fn a_lost_device_is_nobodys_fault() {
+    let error = run_clumsily(GpuContext::new(&GpuOptions::default()).unwrap(), When::Never);
+    assert!(!error.to_string().contains("recorded this"), "{error}");
+}
+
+/// `after` has recorded and fails with it; it is `clumsy` that is at fault then and later.
+#[test]
+fn a_node_that_failed_before_is_not_blamed_for_another() {
+    let mut graph = Graph::new();
+    graph.add("source", Doomed(1000)).unwrap();
+    graph.add("clumsy", Late(Clumsy(Some(When::AtSubmission)), 20)).unwrap();
+    graph.add("after", Failing(5)).unwrap();
+    graph.add("deliver", Deliver).unwrap();
+    for (from, to) in [("source", "clumsy"), ("clumsy", "after"), ("after", "deliver")] {
+        graph.connect(from, to).unwrap();
+    }
+    graph.on_failure("after", FailurePolicy::Bypass).unwrap();
+    let options = RuntimeOptions { stop_on_signals: false, ..Default::default() };
+    let running = Runtime::with_gpu(options, GPU.clone()).start(graph).unwrap();
+    assert!(running.wait_for(Duration::from_secs(60)), "its policy does not count");
+    let (statistics, outcome) = running.wait();
+    assert_eq!(outcome.unwrap_err().node(), Some("clumsy"));
+    assert_eq!(statistics.nodes["after"].errors, 1);
+}
+
+/// Does nothing until a frame.
+struct Late(Clumsy, u32);
+
+impl Filter for Late {
+    fn process(&mut self, frame: VideoFrame, cx: &mut Context<'_>) -> Result<VideoFrame, Error> {
+        self.1 = self.1.saturating_sub(1);
+        if self.1 == 0 { self.0.process(frame, cx) } else { Ok(frame) }
+    }
+}
+
+/// Records a copy with each frame; fails once it has done so with the last of some.
+struct Failing(u32);
+
+impl Filter for Failing {
+    fn process(&mut self, frame: VideoFrame, cx: &mut Context<'_>) -> Result<VideoFrame, Error> {
+        let copy = Clumsy(None).process(frame, cx)?;
+        self.0 -= 1;
+        if self.0 == 0 { Err(Error::new(ErrorKind::Io, "enough")) } else { Ok(copy) }
     }
 }

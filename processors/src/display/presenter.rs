@@ -102,20 +102,22 @@ impl Presenter {
             (self.configuration.width, self.configuration.height) = (width, height);
             self.configure()?;
         }
+        let mut refused = None;
         for _ in 0..3 {
-            match self.surface.get_current_texture() {
-                wgpu::CurrentSurfaceTexture::Success(texture) | wgpu::CurrentSurfaceTexture::Suboptimal(texture) => {
+            match self.gpu.catch("the window gives no picture to draw on", || self.surface.get_current_texture()) {
+                Ok(wgpu::CurrentSurfaceTexture::Success(texture) | wgpu::CurrentSurfaceTexture::Suboptimal(texture)) => {
                     return Ok(Some(texture));
                 }
-                wgpu::CurrentSurfaceTexture::Timeout | wgpu::CurrentSurfaceTexture::Occluded => return Ok(None),
-                wgpu::CurrentSurfaceTexture::Outdated => self.configure()?,
-                wgpu::CurrentSurfaceTexture::Lost | wgpu::CurrentSurfaceTexture::Validation => {
+                Ok(wgpu::CurrentSurfaceTexture::Timeout | wgpu::CurrentSurfaceTexture::Occluded) => return Ok(None),
+                Ok(wgpu::CurrentSurfaceTexture::Outdated) => self.configure()?,
+                lost => {
+                    refused = lost.err();
                     self.surface = self.window.create_surface(&self.gpu)?;
                     self.configure()?;
                 }
             }
         }
-        Ok(None)
+        refused.map_or(Ok(None), Err)
     }
 
     /// Records the drawing of `frame` into `target`.

@@ -1,8 +1,8 @@
 //! The wgpu device with what must be counted and caught around it. GPU objects are created here and nowhere else.
 
 use std::cell::RefCell;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::timeline::Submitter;
 use crate::{Error, ErrorKind, Result};
@@ -51,12 +51,39 @@ pub(super) struct Device {
     pub(super) submitter: Submitter,
     pub(super) bytes: ByteCounters,
     generation: u32,
+    /// The first error that no error scope caught, of threads that do not look for theirs.
+    stray: Arc<Stray>,
+}
+
+#[derive(Default)]
+struct Stray {
+    error: Mutex<Option<Error>>,
+    is_there: AtomicBool,
+}
+
+impl Stray {
+    fn note(&self, error: Error) {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.is_there.store(true, Ordering::Release);
+    }
+
+    fn take(&self) -> Option<Error> {
+        self.is_there.load(Ordering::Acquire).then(|| {
+            self.is_there.store(false, Ordering::Release);
+            self.error.lock().unwrap_or_else(PoisonError::into_inner).take()
+        })?
+    }
 }
 
 thread_local! {
-    /// The first error that no error scope caught, until this thread takes it, and of which device. wgpu reports on the thread
-    /// that made the mistake.
-    static UNCAPTURED: RefCell<Option<(u32, Error)>> = const { RefCell::new(None) };
+    /// For a thread that looks for its errors after each of its calls: the first that no error scope caught, and of which
+    /// device. wgpu reports on the thread that made the mistake.
+    static OWN: RefCell<Option<Option<(u32, Error)>>> = const { RefCell::new(None) };
+}
+
+/// From now on this thread's errors are kept for itself: it calls [`Device::take_error`] after all it does.
+pub(crate) fn attend_errors() {
+    OWN.set(Some(None));
 }
 
 impl Device {
@@ -64,12 +91,22 @@ impl Device {
         static GENERATION: AtomicU64 = AtomicU64::new(0);
         let generation = (GENERATION.fetch_add(1, Ordering::Relaxed) + 1) as u32;
         let submitter = Submitter::new(generation, raw.clone(), queue.clone())?;
-        raw.on_uncaptured_error(Arc::new(move |error| {
-            tracing::warn!(%error, "uncaptured GPU error");
-            UNCAPTURED.with_borrow_mut(|kept| match kept {
-                Some((of, _)) if *of == generation => {}
-                _ => *kept = Some((generation, from_wgpu("a GPU command failed", error))),
-            });
+        let stray = Arc::<Stray>::default();
+        raw.on_uncaptured_error(Arc::new({
+            let stray = stray.clone();
+            move |error| {
+                tracing::debug!(%error, "uncaptured GPU error");
+                let mut error = Some(from_wgpu("a GPU command failed", error));
+                // A thread that is ending has no store any more.
+                let _ = OWN.try_with(|own| match &mut *own.borrow_mut() {
+                    Some(Some((of, _))) if *of == generation => error = None,
+                    Some(own) => *own = error.take().map(|error| (generation, error)),
+                    None => {}
+                });
+                if let Some(error) = error {
+                    stray.note(error);
+                }
+            }
         }));
         raw.set_device_lost_callback({
             let timeline = Arc::downgrade(submitter.timeline());
@@ -79,15 +116,23 @@ impl Device {
                 }
             }
         });
-        Ok(Arc::new(Self { raw, queue, submitter, bytes: ByteCounters::default(), generation }))
+        Ok(Arc::new(Self { raw, queue, submitter, bytes: ByteCounters::default(), generation, stray }))
     }
 
-    /// The first error that this thread has caused since the last call and that no call returned by itself.
+    /// The first error since the last call that no call returned by itself: this thread's, if it attends to its errors, else
+    /// that of any thread which does not.
     pub(super) fn take_error(&self) -> Result<()> {
-        match UNCAPTURED.with_borrow_mut(|kept| kept.take_if(|(of, _)| *of == self.generation)) {
-            Some((_, error)) => Err(error),
+        let own = OWN
+            .with_borrow_mut(|own| own.as_mut().map(|own| own.take_if(|(of, _)| *of == self.generation).map(|(_, error)| error)));
+        match own.unwrap_or_else(|| self.stray.take()) {
+            Some(error) => Err(error),
             None => Ok(()),
         }
+    }
+
+    /// The first error of threads that do not attend to theirs.
+    pub(super) fn take_stray_error(&self) -> Option<Error> {
+        self.stray.take()
     }
 
     /// Runs `create`, turning the errors that wgpu raises in it into a value. `what` begins the message.

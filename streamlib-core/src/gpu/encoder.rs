@@ -139,7 +139,7 @@ impl FrameEncoder {
         for buffer in self.read_backs.drain(..) {
             buffer.set_submission(submission);
         }
-        device.take_error()?;
+        self.gpu.take_error()?;
         self.gpu.timeline().check_alive()?;
         Ok(Some(self.gpu.token(submission)))
     }

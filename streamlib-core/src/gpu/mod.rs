@@ -20,6 +20,7 @@ use std::time::Duration;
 pub use adapter::{AdapterChoice, AdapterOptions};
 pub(crate) use convert::loss;
 pub use device::ByteStatistics;
+pub(crate) use device::attend_errors;
 pub use encoder::FrameEncoder;
 pub use pool::{LeaseReport, TextureStatistics};
 pub use shader::FrameShader;
@@ -125,7 +126,9 @@ impl GpuContext {
         &self.0.adapter
     }
 
-    /// wgpu's device. Waiting for it and submitting to its queue are streamlib's business.
+    /// wgpu's device. Waiting for it and submitting to its queue are streamlib's business. What wgpu refuses without saying so in
+    /// its answer is an error of the node that was being called; on a thread of the program's own, of its next
+    /// [`FrameEncoder::submit`], or of the run.
     pub fn wgpu_device(&self) -> &wgpu::Device {
         &self.0.device.raw
     }
@@ -217,7 +220,17 @@ impl GpuContext {
 
     /// What this thread has done wrong with the GPU, where no call returned it by itself.
     pub(crate) fn take_error(&self) -> Result<()> {
-        self.0.device.take_error()
+        self.0.device.take_error().map_err(|refused| {
+            // A lost device refuses everything; wgpu tells of the loss when it is polled and has nothing more to do.
+            let wait = wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_secs(1)) };
+            let _ = self.0.device.raw.poll(wait);
+            self.timeline().check_alive().err().unwrap_or(refused)
+        })
+    }
+
+    /// What threads that are no segment's have done wrong.
+    pub(crate) fn take_stray_error(&self) -> Option<crate::Error> {
+        self.0.device.take_stray_error()
     }
 
     fn token(&self, submission: u64) -> ReadyToken {

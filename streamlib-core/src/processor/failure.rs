@@ -18,7 +18,7 @@ pub enum FailurePolicy {
     Bypass,
     /// Its [`setup`](crate::Processor::setup) is called again after a while, and it goes on. Meanwhile a live graph drops what
     /// comes to it, counted as `restarting`; an offline graph waits. When its inputs end meanwhile it is not tried again, and
-    /// the run returns its error; a source that is away when the run ends is none.
+    /// the run returns its error; so it does when it is stopped meanwhile. A source that has given something before owes nothing.
     Restart(Restart),
 }
 

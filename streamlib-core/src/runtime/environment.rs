@@ -20,6 +20,7 @@ pub(super) struct SegmentEnvironment {
     /// Submissions that the GPU has not finished, oldest first.
     in_flight: RefCell<VecDeque<u64>>,
     waker_on_timeline: Cell<Option<u64>>,
+    has_asked: Cell<bool>,
     /// How long the thread has slept for the clock or the GPU on a processor's behalf.
     waited: Cell<Duration>,
 }
@@ -30,7 +31,14 @@ impl SegmentEnvironment {
         shared.wake_on_change(parker.unparker().clone());
         shared.clock.wake_on_advance(parker.unparker().clone());
         let in_flight = RefCell::new(VecDeque::with_capacity(16));
-        Self { shared, parker, in_flight, waker_on_timeline: Cell::new(None), waited: Cell::default() }
+        Self {
+            shared,
+            parker,
+            in_flight,
+            waker_on_timeline: Cell::new(None),
+            has_asked: Cell::default(),
+            waited: Cell::default(),
+        }
     }
 
     pub(super) fn is_discarding(&self) -> bool {
@@ -67,9 +75,9 @@ impl SegmentEnvironment {
         self.waited.set(self.waited.get() + begin.elapsed());
     }
 
-    /// Whether a source has submitted more than it may, because it did not ask.
-    pub(super) fn is_overfull(&self) -> bool {
-        !self.has_room() && self.in_flight.borrow().len() > self.shared.max_in_flight
+    /// Whether the source asks itself whether there is room.
+    pub(super) fn has_asked_for_room(&self) -> bool {
+        self.has_asked.get()
     }
 
     /// Whether fewer than `max_in_flight` submissions are outstanding. On a lost device there is room: the next submission says so.
@@ -136,6 +144,7 @@ impl Environment for SegmentEnvironment {
     }
 
     fn admit(&self, until: Timestamp) -> bool {
+        self.has_asked.set(true);
         while !self.has_room() {
             if self.is_discarding() || !self.is_offline() && self.now() >= until {
                 return false;

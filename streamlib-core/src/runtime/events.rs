@@ -55,6 +55,8 @@ pub enum Reaction {
     Bypass,
     /// It is set up again after this time.
     RestartAfter(Duration),
+    /// It was to be set up again, but its inputs have ended, or the run was stopped. The run returns this error.
+    GiveUp,
 }
 
 /// The events of one run.

@@ -11,7 +11,7 @@ use super::events::{Reaction, RunEventKind};
 use super::shared::{Event, Phase, Shared};
 use crate::port::link::AnyLink;
 use crate::time::deadline_after;
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, GpuContext};
 
 /// How often limits and the watchdog are looked at.
 const TICK: Duration = Duration::from_millis(20);
@@ -79,6 +79,10 @@ impl Supervisor {
                 _ => false,
             };
             if (has_all_frames || is_over_time) && drain_until.is_none() {
+                self.stop(Phase::Draining, &mut drain_until);
+            }
+            if let Some(stray) = self.shared.opened_gpu().and_then(GpuContext::take_stray_error) {
+                error.get_or_insert(stray);
                 self.stop(Phase::Draining, &mut drain_until);
             }
             self.give_up_the_stuck(&mut error, &mut drain_until);

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 
 use crate::parameters::merge;
-use crate::{Error, ErrorKind, Result, Tuning};
+use crate::{Context, Error, ErrorKind, Result, Tunable, Tuning};
 
 /// Changes that wait for a node's thread. Beyond that (it may be paused for hours) new ones join the last.
 const MOST_WAITING: usize = 64;
@@ -54,20 +54,84 @@ impl Tuner {
         if state.tuning.is_some() { Ok(state.wanted.clone()) } else { Err(no_parameters()) }
     }
 
-    /// The values with the change that the node is to take next; an error where one before it was refused, and without that one
-    /// it cannot be.
-    pub(crate) fn next(&self) -> Option<Result<Value>> {
+    /// What the node is to take.
+    pub(crate) fn take(&self) -> Option<Waiting> {
         let mut state = self.state();
-        let changes = state.waiting.pop_front()?;
-        state.tuning.as_ref().map(|tuning| tuning.changed(tuning.values(), &changes))
+        let waiting = std::mem::take(&mut state.waiting);
+        let tuning = state.tuning.as_ref().filter(|_| !waiting.is_empty())?;
+        let mut values = tuning.values().clone();
+        let (mut changes, mut refusals) = (Vec::new(), Vec::new());
+        for change in waiting {
+            // It was possible when it was set, but one before it may have been refused since.
+            match tuning.changed(&values, &change) {
+                Ok(changed) => {
+                    values = changed;
+                    changes.push(change);
+                }
+                Err(refused) => refusals.push(refused),
+            }
+        }
+        Some(Waiting { values, changes, refusals })
     }
 
-    /// The node has taken or refused values: these are in force.
-    pub(crate) fn settle(&self, tuning: Tuning) {
+    /// The node has taken or refused what it was given: these values are in force.
+    pub(crate) fn settle(&self, mut tuning: Tuning) {
         let mut state = self.state();
-        let values = tuning.values().clone();
-        state.wanted = state.waiting.iter().fold(values, |values, changes| tuning.changed(&values, changes).unwrap_or(values));
+        if let Some(before) = state.tuning.take() {
+            tuning.inherit(before);
+        }
         state.tuning = Some(tuning);
+        state.recall();
+    }
+
+    /// The node has failed over what it was given: the values before are in force.
+    pub(crate) fn revert(&self) {
+        self.state().recall();
+    }
+}
+
+impl State {
+    /// Finds out anew what is wanted.
+    fn recall(&mut self) {
+        let Some(tuning) = &self.tuning else { return };
+        let values = tuning.values().clone();
+        self.wanted = self.waiting.iter().fold(values, |values, changes| tuning.changed(&values, changes).unwrap_or(values));
+    }
+}
+
+/// Changes that a node has not been told yet.
+pub(crate) struct Waiting {
+    /// The values with all of them.
+    values: Value,
+    changes: Vec<Value>,
+    /// Of those that cannot be any more.
+    refusals: Vec<Error>,
+}
+
+impl Waiting {
+    /// Has the node take all at once; if it refuses, one by one, so that one which it does not like takes no other with it.
+    /// Returns what it refused.
+    pub(crate) fn apply(self, tunable: &mut dyn Tunable, cx: &mut Context<'_>) -> Vec<Error> {
+        self.apply_with(|values| match values {
+            Some(values) => tunable.tune(values, cx).map(|()| tunable.tuning()),
+            None => Ok(tunable.tuning()),
+        })
+    }
+
+    /// `tune` takes values and returns what is in force then; without values, what is in force.
+    fn apply_with(self, mut tune: impl FnMut(Option<&Value>) -> Result<Tuning>) -> Vec<Error> {
+        let mut refusals = self.refusals;
+        match (tune(Some(&self.values)), &self.changes[..]) {
+            (Ok(_), _) => {}
+            (Err(refused), [_]) => refusals.push(refused),
+            (Err(_), changes) => {
+                for change in changes {
+                    let changed = tune(None).and_then(|tuning| tuning.changed(tuning.values(), change));
+                    refusals.extend(changed.and_then(|values| tune(Some(&values))).err());
+                }
+            }
+        }
+        refusals
     }
 }
 
@@ -83,7 +147,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{Context, Described, Tunable};
+    use crate::Described;
 
     #[derive(Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
     struct Span {
@@ -117,38 +181,54 @@ mod tests {
         Tuner::new(Some(Span::default().tuning()))
     }
 
-    /// Has the processor take what is next.
-    fn take(tuner: &Tuner) -> Value {
-        let values = tuner.next().unwrap().unwrap();
-        tuner.settle(serde_json::from_value::<Span>(values.clone()).unwrap().tuning());
-        values
+    /// A processor that has these values and refuses some.
+    fn apply(tuner: &Tuner, span: &mut Span, is_refused: impl Fn(Span) -> bool) -> usize {
+        let refusals = tuner.take().unwrap().apply_with(|values| {
+            if let Some(values) = values {
+                let wanted = serde_json::from_value(values.clone()).unwrap();
+                if is_refused(wanted) {
+                    return Err(no_parameters());
+                }
+                *span = wanted;
+            }
+            Ok(span.tuning())
+        });
+        tuner.settle(span.tuning());
+        refusals.len()
     }
 
     #[test]
-    fn what_the_processor_refuses_does_not_take_later_changes_with_it() {
-        let tuner = tuner();
+    fn what_the_processor_refuses_does_not_take_other_changes_with_it() {
+        let (tuner, mut span) = (tuner(), Span::default());
         for changes in [json!({ "high": 9 }), json!({ "low": 5 }), json!({ "high": 7 })] {
             tuner.set(&changes).unwrap();
         }
         assert_eq!(tuner.values().unwrap(), json!({ "low": 5, "high": 7 }));
-        assert_eq!(take(&tuner), json!({ "low": 0, "high": 9 }));
-        // It refuses the second: what is in force stays so.
-        assert_eq!(tuner.next().unwrap().unwrap(), json!({ "low": 5, "high": 9 }));
-        tuner.settle(Span { low: 0, high: 9 }.tuning());
-        assert_eq!(tuner.values().unwrap(), json!({ "low": 0, "high": 7 }));
-        assert_eq!(take(&tuner), json!({ "low": 0, "high": 7 }));
-        assert!(tuner.next().is_none());
+        assert_eq!(apply(&tuner, &mut span, |wanted| wanted.low == 5), 1);
+        assert_eq!(tuner.values().unwrap(), json!({ "low": 0, "high": 7 }), "what is in force");
+        assert!(tuner.take().is_none());
     }
 
     #[test]
     fn what_needed_a_refused_change_is_refused_too() {
-        let tuner = tuner();
+        let (tuner, mut span) = (tuner(), Span::default());
         tuner.set(&json!({ "high": 9 })).unwrap();
         tuner.set(&json!({ "low": 5 })).unwrap();
-        assert!(tuner.next().unwrap().is_ok());
-        tuner.settle(Span::default().tuning());
-        assert!(tuner.next().unwrap().is_err());
+        assert_eq!(apply(&tuner, &mut span, |wanted| wanted.high == 9), 2);
         assert_eq!(tuner.values().unwrap(), json!({ "low": 0, "high": 0 }));
+    }
+
+    #[test]
+    fn what_was_set_meanwhile_still_waits() {
+        let (tuner, mut span) = (tuner(), Span::default());
+        tuner.set(&json!({ "high": 9 })).unwrap();
+        let waiting = tuner.take().unwrap();
+        tuner.set(&json!({ "low": 5 })).unwrap();
+        assert!(waiting.apply_with(|_| Ok(span.tuning())).is_empty());
+        // It failed over it.
+        tuner.revert();
+        assert_eq!(tuner.values().unwrap(), json!({ "low": 0, "high": 0 }), "5 cannot be without 9");
+        assert_eq!(apply(&tuner, &mut span, |wanted| wanted.low > wanted.high), 1);
     }
 
     #[test]
@@ -158,8 +238,8 @@ mod tests {
         for high in 0..10 * MOST_WAITING {
             tuner.set(&json!({ "high": high })).unwrap();
         }
-        let taken: Vec<_> = std::iter::from_fn(|| tuner.next()?.ok()).collect();
-        assert_eq!(taken.len(), MOST_WAITING);
-        assert_eq!(taken.last(), Some(&json!({ "low": 0, "high": 10 * MOST_WAITING - 1 })));
+        let waiting = tuner.take().unwrap();
+        assert_eq!(waiting.changes.len(), MOST_WAITING);
+        assert_eq!(waiting.values, json!({ "low": 0, "high": 10 * MOST_WAITING - 1 }));
     }
 }

@@ -23,7 +23,7 @@ impl Segment {
         }
         node.ports.delivering.clear();
         match reaction {
-            Reaction::Stop => {
+            Reaction::Stop | Reaction::GiveUp => {
                 node.state = NodeState::Over;
                 self.close_inputs(index);
                 self.shared().tell(Event::Failed(error.clone()));
@@ -60,12 +60,10 @@ impl Segment {
 
     /// Before a node is set up again: what it has recorded may use what it then drops, and what others have sent need not wait.
     fn let_go_of_what_was_done(&mut self, index: usize) {
-        if let Err(error) = self.submit_commands() {
-            let (culprit, error) = self.blame(error);
-            match culprit == index {
-                true => tracing::debug!(%error, "what a failed processor had recorded was refused"),
-                false => self.fail(culprit, error),
-            }
+        match self.submit_commands(Some(index)) {
+            Err((culprit, error)) if culprit != index => self.fail(culprit, error),
+            Err((_, error)) => tracing::debug!(%error, "what a failed processor had recorded was refused"),
+            Ok(()) => {}
         }
         self.flush();
     }
@@ -161,30 +159,20 @@ impl Segment {
     }
 
     /// Ends a node that failed before and is not to be called again. What one that was to be restarted has not had is missing:
-    /// the run returns its error. A source that is away when the run ends owes nothing.
+    /// the run returns its error, unless nobody wants that any more. A source owes nothing, if it was ever there.
     pub(super) fn give_up(&mut self, index: usize) {
         let node = &mut self.nodes[index];
         if let NodeState::Away(_) = node.state {
             self.away -= 1;
-            if let Some(error) = node.failure.take().filter(|_| !node.is_source()) {
+            let owes_nothing = node.is_unwanted() || node.is_source() && node.processed > 0;
+            if let Some(error) = node.failure.take().filter(|_| !owes_nothing) {
                 let (name, is_sink) = (node.ports.name.clone(), node.is_sink);
                 self.shared().tell(Event::LeftOut { error: error.clone(), is_sink });
-                self.shared().announce(name, RunEventKind::Failed { error, reaction: Reaction::Stop });
+                self.shared().announce(name, RunEventKind::Failed { error, reaction: Reaction::GiveUp });
             }
         }
         self.nodes[index].state = NodeState::Over;
         self.close_inputs(index);
-    }
-
-    /// Whose fault it is that a submission was refused: wgpu looks at commands only then, for all nodes of a segment together.
-    pub(super) fn blame(&self, error: Error) -> (usize, Error) {
-        let recorded = || self.nodes.iter().enumerate().filter(|(_, node)| node.has_recorded);
-        let culprit = recorded().last().map_or(0, |(index, _)| index);
-        if recorded().count() < 2 {
-            return (culprit, error);
-        }
-        let names: Vec<_> = recorded().map(|(_, node)| format!("'{}'", node.ports.name)).collect();
-        (culprit, error.hint(format!("one of {} recorded this: their commands are submitted together", names.join(", "))))
     }
 
     /// Lets the next message past a bypassed node.

@@ -5,6 +5,7 @@ mod failure;
 mod join;
 mod node;
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,11 +13,12 @@ use std::time::Instant;
 
 use super::environment::SegmentEnvironment;
 use super::shared::{Event, Phase, Shared};
+use crate::gpu::attend_errors;
 use crate::plan::Mode;
 use crate::port::counts::DropReason;
 use crate::port::link::AnyLink;
 use crate::processor::{Context, Flow, Processor};
-use crate::{Error, ErrorKind, FrameEncoder, GpuContext, Result};
+use crate::{Error, ErrorKind, FrameEncoder, Result};
 
 pub(super) use join::Join;
 use join::Readiness;
@@ -42,6 +44,8 @@ pub(super) struct Segment {
     encoder: Option<FrameEncoder>,
     /// The nodes that were called since the last submission, in the order of their first call.
     touched: Vec<usize>,
+    /// The nodes that have recorded GPU work since the last submission.
+    recorded: Vec<usize>,
     /// How many nodes wait to be set up again.
     away: usize,
     waits_for_restart: bool,
@@ -60,6 +64,7 @@ impl Segment {
         Self {
             number,
             touched: Vec::with_capacity(nodes.len()),
+            recorded: Vec::with_capacity(nodes.len()),
             nodes,
             leaving,
             environment: SegmentEnvironment::new(shared),
@@ -108,6 +113,7 @@ impl Segment {
     }
 
     fn live(&mut self) {
+        attend_errors();
         for index in 0..self.nodes.len() {
             match self.call(index, |processor, cx| processor.setup(cx)) {
                 Ok(()) => self.nodes[index].begin(),
@@ -183,7 +189,7 @@ impl Segment {
                 return Turn::Sleep;
             }
             let is_offline = self.shared().mode == Mode::Offline;
-            if is_offline || self.environment.is_overfull() {
+            if is_offline || !self.environment.has_asked_for_room() {
                 self.environment.wait_for_room();
                 now = Instant::now();
             }
@@ -257,19 +263,21 @@ impl Segment {
         for index in 0..self.nodes.len() {
             let tuner = &shared.tuners[self.nodes[index].ports.node];
             // For one that is away they wait until it is back.
-            while self.nodes[index].state == NodeState::Running
-                && let Some(values) = tuner.next()
-            {
-                let outcome = self.call(index, |processor, cx| {
-                    let Some(tunable) = processor.tunable() else { return Ok(Ok(())) };
-                    let outcome = values.and_then(|values| tunable.tune(&values, cx));
-                    tuner.settle(tunable.tuning());
-                    Ok(outcome)
-                });
-                match outcome {
-                    Ok(Ok(())) => {}
-                    Ok(Err(refused)) => self.tell_refused(index, refused),
-                    Err(error) => self.fail(index, error),
+            if self.nodes[index].state != NodeState::Running {
+                continue;
+            }
+            let Some(waiting) = tuner.take() else { continue };
+            let outcome = self.call(index, |processor, cx| {
+                let Some(tunable) = processor.tunable() else { return Ok(Vec::new()) };
+                let refusals = waiting.apply(tunable, cx);
+                tuner.settle(tunable.tuning());
+                Ok(refusals)
+            });
+            match outcome {
+                Ok(refusals) => refusals.into_iter().for_each(|refused| self.tell_refused(index, refused)),
+                Err(error) => {
+                    tuner.revert();
+                    self.fail(index, error);
                 }
             }
         }
@@ -344,15 +352,13 @@ impl Segment {
 
     /// Submits what was recorded, makes what was sent visible to other threads, and tells the processors.
     fn submit(&mut self, mut now: Instant) {
-        if let Err(error) = self.submit_commands() {
-            let (culprit, error) = self.blame(error);
+        if let Err((culprit, error)) = self.submit_commands(None) {
             self.fail(culprit, error);
         }
         self.flush();
         for position in 0..self.touched.len() {
             let index = self.touched[position];
             self.nodes[index].touched = false;
-            self.nodes[index].has_recorded = false;
             if !matches!(self.nodes[index].state, NodeState::Running | NodeState::Ended) {
                 continue;
             }
@@ -375,14 +381,29 @@ impl Segment {
         self.touched.clear();
     }
 
-    /// Submits what was recorded so far.
-    fn submit_commands(&mut self) -> Result<()> {
-        if let Some(encoder) = &mut self.encoder
-            && let Some(token) = encoder.submit()?
-        {
-            self.environment.submitted(token.submission());
+    /// Submits what was recorded so far. An error comes with whose fault it is, as far as can be told: wgpu looks at commands
+    /// only now, for all nodes together. `failed` has failed already and is blamed only if nobody else has recorded.
+    fn submit_commands(&mut self, failed: Option<usize>) -> Result<(), (usize, Error)> {
+        let Some(encoder) = &mut self.encoder else { return Ok(()) };
+        let outcome = encoder.submit();
+        let culprit = self.recorded.iter().rfind(|index| Some(**index) != failed).or(self.recorded.last());
+        let culprit = culprit.copied().unwrap_or(0);
+        let outcome = match outcome {
+            Ok(token) => {
+                token.into_iter().for_each(|token| self.environment.submitted(token.submission()));
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::Gpu && self.recorded.len() > 1 => {
+                let names: Vec<_> = self.recorded.iter().map(|index| format!("'{}'", self.nodes[*index].ports.name)).collect();
+                let hint = format!("one of {} recorded this: their commands are submitted together", names.join(", "));
+                Err((culprit, error.hint(hint)))
+            }
+            Err(error) => Err((culprit, error)),
+        };
+        for index in self.recorded.drain(..) {
+            self.nodes[index].has_recorded = false;
         }
-        Ok(())
+        outcome
     }
 
     /// Moves what was sent into the queues, waiting for room where the policy says so.
@@ -458,15 +479,27 @@ impl Segment {
         let processor = &mut *node.processor;
         let outcome = catch_unwind(AssertUnwindSafe(|| call(processor, &mut cx)));
         activity.end();
-        node.has_recorded |= self.encoder.as_mut().is_some_and(FrameEncoder::take_recorded);
+        if self.encoder.as_mut().is_some_and(FrameEncoder::take_recorded) && !std::mem::replace(&mut node.has_recorded, true) {
+            self.recorded.push(index);
+        }
         // What it did wrong must not be found by the next one.
-        let refused = self.environment.shared.opened_gpu().map_or(Ok(()), GpuContext::take_error);
-        let outcome = outcome.map(|outcome| refused.and(outcome));
-        outcome.unwrap_or_else(|panic| {
-            let text =
-                panic.downcast_ref::<&str>().copied().map(String::from).or_else(|| panic.downcast_ref::<String>().cloned());
-            let text = text.unwrap_or_else(|| "it gave no reason".into());
-            Err(Error::new(ErrorKind::Panicked, format!("the processor panicked: {text}")).hint("this is a bug in the processor"))
+        let refused = self.environment.shared.opened_gpu().and_then(|gpu| gpu.take_error().err());
+        let error = match (outcome, refused) {
+            (Ok(Ok(done)), None) => return Ok(done),
+            (Ok(Ok(_)), Some(refused)) => return Err(refused),
+            (Ok(Err(error)), refused) => (error, refused),
+            (Err(panic), refused) => (panicked(&*panic), refused),
+        };
+        Err(match error {
+            (error, Some(refused)) if std::error::Error::source(&error).is_none() => error.caused_by(refused),
+            (error, _) => error,
         })
     }
+}
+
+/// A processor's panic as an error.
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let text = panic.downcast_ref::<&str>().copied().map(String::from).or_else(|| panic.downcast_ref::<String>().cloned());
+    let text = text.unwrap_or_else(|| "it gave no reason".into());
+    Error::new(ErrorKind::Panicked, format!("the processor panicked: {text}")).hint("this is a bug in the processor")
 }
