@@ -79,18 +79,18 @@ impl Capture {
         let format = self.driver.format();
         let Some(decoder) = &mut self.decoder else {
             let Some(Delivered { bytes, sequence, age, clock }) = self.driver.next(timeout)? else { return Ok(None) };
-            let pixel = format.format.pixel_formats()[0];
-            return Ok(Some(RawPicture { planes: format.planes(bytes), pixel, format, sequence, age, clock }));
+            let (pixel, arrived) = (format.format.pixel_formats()[0], Instant::now());
+            return Ok(Some(RawPicture { planes: format.planes(bytes), pixel, format, sequence, age, arrived, clock }));
         };
         let Some(Delivered { bytes, sequence, age, clock }) = self.driver.next(timeout)? else { return Ok(None) };
-        let start = Instant::now();
+        let arrived = Instant::now();
         let damage = match decoder.decode(bytes, format.size) {
             Ok(pixel) => {
                 self.stall.reset();
                 let (planes, count) = decoder.planes();
                 // Decoding takes time, in which the picture grows older.
-                let age = age + start.elapsed();
-                return Ok(Some(RawPicture { planes: Planes { planes, count }, pixel, format, sequence, age, clock }));
+                let age = age + arrived.elapsed();
+                return Ok(Some(RawPicture { planes: Planes { planes, count }, pixel, format, sequence, age, arrived, clock }));
             }
             Err(damage) => damage,
         };

@@ -1,6 +1,6 @@
 //! A picture in the driver's memory, and how its planes lie there.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use streamlib_core::{Color, FrameRate, PixelFormat, Plane, Size, VideoFormat};
 
@@ -96,6 +96,8 @@ pub struct RawPicture<'a> {
     /// How long ago the picture was captured, measured when the driver handed it out. Subtract it from the time of your own
     /// clock, read right away.
     pub age: Duration,
+    /// When the driver handed it out.
+    pub arrived: Instant,
     /// What the age was taken from.
     pub clock: CaptureClock,
 }

@@ -43,6 +43,8 @@ const ANY: &[PixelFormat] = &[
 pub struct Camera {
     options: CaptureOptions,
     opened: Option<Opened>,
+    /// The number of the first picture of what is opened next: after a restart numbers go on.
+    next: u64,
     /// For those who check parameters on other threads.
     known: Arc<Mutex<Option<Known>>>,
 }
@@ -60,7 +62,11 @@ struct Opened {
     color: Color,
     /// The driver's number of the first picture.
     first: Option<u64>,
+    /// The number that the first picture has in the stream.
+    base: u64,
     delivered: u64,
+    /// The number of the picture after the last.
+    next: u64,
 }
 
 /// The driver's losses, as the node's counters.
@@ -97,12 +103,12 @@ impl Camera {
     pub fn new(options: CaptureOptions) -> Result<Self> {
         check_parameters::<Self>(&options)?;
         options.check()?;
-        Ok(Self { options, opened: None, known: Arc::default() })
+        Ok(Self { options, opened: None, next: 0, known: Arc::default() })
     }
 
     /// The first camera, in its best mode for live video.
     pub fn first() -> Self {
-        Self { options: CaptureOptions::default(), opened: None, known: Arc::default() }
+        Self { options: CaptureOptions::default(), opened: None, next: 0, known: Arc::default() }
     }
 }
 
@@ -185,13 +191,22 @@ impl Source for Camera {
         self.know(Some(Known { device: capture.device().clone(), controls }));
         let color = self.options.color(format.format, format.color);
         let counters = Counters::new(cx);
-        self.opened = Some(Opened { capture: SendWrapper::new(capture), counters, color, first: None, delivered: 0 });
+        self.opened = Some(Opened {
+            capture: SendWrapper::new(capture),
+            counters,
+            color,
+            first: None,
+            base: self.next,
+            delivered: 0,
+            next: self.next,
+        });
         Ok(())
     }
 
     fn produce(&mut self, cx: &mut Context<'_>) -> Result<Next<VideoFrame>> {
         let Some(opened) = &mut self.opened else { return Ok(Next::End) };
         let frame = opened.capture(cx);
+        self.next = opened.next;
         opened.counters.update(opened.capture.counts());
         frame
     }
@@ -220,10 +235,12 @@ impl Opened {
         let now = Instant::now();
         let captured_at = now.checked_sub(picture.age).unwrap_or(now);
         let number = picture.sequence.unwrap_or(self.delivered);
-        let sequence = number.saturating_sub(*self.first.get_or_insert(number));
+        let sequence = self.base + number.saturating_sub(*self.first.get_or_insert(number));
         self.delivered += 1;
+        self.next = sequence + 1;
         let time = cx.timestamp_of(captured_at);
-        if !cx.admit(time + picture.format.rate.interval()) {
+        // Until the next one comes: this one may have taken longer on its way than that.
+        if !cx.admit(cx.timestamp_of(picture.arrived) + picture.format.rate.interval()) {
             self.counters.gpu_behind.add(1);
             return Ok(Next::Skip);
         }

@@ -170,17 +170,14 @@ impl Images {
         if self.broken_in_a_row >= self.files.len() { self.check_any_was_good() } else { Ok(()) }
     }
 
-    fn check_any_was_good(&mut self) -> Result<()> {
+    fn check_any_was_good(&self) -> Result<()> {
         let is_hopeless = self.good == 0 || self.broken_in_a_row >= self.files.len();
-        match self.first_failure.take() {
+        match &self.first_failure {
             Some(first) if is_hopeless => {
                 let message = format!("no picture of '{}' can be read; the first failure: {first}", self.parameters.path);
-                Err(Error::new(first.kind(), message).caused_by(first))
+                Err(Error::new(first.kind(), message).caused_by(first.clone()))
             }
-            first => {
-                self.first_failure = first;
-                Ok(())
-            }
+            _ => Ok(()),
         }
     }
 

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use streamlib_core::{ErrorKind, FrameRate, Graph, ManualClock, Mode, Runtime, RuntimeOptions, Timestamp};
+use streamlib_core::{
+    ErrorKind, FailurePolicy, FrameRate, Graph, ManualClock, Mode, Restart, Runtime, RuntimeOptions, Timestamp,
+};
 use streamlib_processors::images::{Broken, Images, ImagesParameters};
 use streamlib_processors::record::Record;
 
@@ -132,6 +134,18 @@ fn if_all_are_broken_that_is_an_error_also_when_repeated() {
         assert!(seen.is_empty());
         assert!(error.to_string().contains("no picture of '") && error.to_string().contains("1.png': it is neither"), "{error}");
     }
+}
+
+#[test]
+fn if_all_are_broken_restarts_end_at_their_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("1.png"), "no picture").unwrap();
+    let mut graph = Graph::new();
+    graph.chain((Images::new(images(folder.path())).unwrap(), Collect::default())).unwrap();
+    let restart = Restart { first_delay: Duration::from_millis(1), limit: Some(2), ..Default::default() };
+    graph.on_failure("images", FailurePolicy::Restart(restart)).unwrap();
+    let error = Runtime::with_gpu(options(Mode::Offline, None), gpu()).run(graph).unwrap_err();
+    assert!(error.to_string().contains("no picture of '"), "{error}");
 }
 
 #[test]

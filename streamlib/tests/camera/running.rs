@@ -13,10 +13,23 @@ use crate::virtual_camera::{VirtualCamera, eventually};
 fn start(backend: Backend) -> Running {
     let options = CaptureOptions { backend, size: "320x180".parse().ok(), rate: "5".parse().ok(), ..Default::default() };
     let mut graph = Graph::new();
-    graph.chain((Camera::new(options).unwrap(), Null::default())).unwrap();
+    graph.chain((Camera::new(options).unwrap(), in_order(), Null::default())).unwrap();
     let restart = Restart { first_delay: Duration::from_millis(200), longest_delay: Duration::from_secs(1), limit: None };
     graph.on_failure("camera", FailurePolicy::Restart(restart)).unwrap();
     Runtime::new(RuntimeOptions { stop_on_signals: false, ..Default::default() }).start(graph).unwrap()
+}
+
+/// Refuses frames whose numbers or times go back, as after a restart they must not.
+fn in_order() -> impl FnMut(VideoFrame, &mut Context<'_>) -> Result<VideoFrame> + Send + 'static {
+    let mut last = None;
+    move |frame, _| {
+        let this = Some((frame.sequence(), frame.time()));
+        let before = std::mem::replace(&mut last, this);
+        match before.is_none_or(|before| before.0 < frame.sequence() && before.1 < frame.time()) {
+            true => Ok(frame),
+            false => Err(Error::new(ErrorKind::InvalidArgument, format!("{this:?} comes after {before:?}"))),
+        }
+    }
 }
 
 fn frames(running: &Running) -> u64 {

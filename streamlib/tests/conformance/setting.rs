@@ -41,7 +41,7 @@ impl Setting {
             "camera" => json!({ "device": std::env::var("STREAMLIB_TEST_CAMERA").unwrap() }),
             "display" => json!({ "size": "320x200", "vsync": false }),
             "record" => json!({ "path": self.new_path(".mp4") }),
-            "images" => json!({ "path": self.pictures(size).join("*.png") }),
+            "images" => json!({ "path": self.pictures(size).join("*.png"), "repeat": true }),
             "save-images" => json!({ "path": self.new_path("-%04d.png") }),
             _ => json!({}),
         }
