@@ -1,11 +1,11 @@
 //! A segment's thread: takes a frame, runs its processors in order into one encoder, submits once.
 
+mod call;
 mod deliveries;
 mod failure;
 mod join;
 mod node;
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -17,7 +17,7 @@ use crate::gpu::attend_errors;
 use crate::plan::Mode;
 use crate::port::counts::DropReason;
 use crate::port::link::AnyLink;
-use crate::processor::{Context, Flow, Processor};
+use crate::processor::Flow;
 use crate::{Error, ErrorKind, FrameEncoder, Result};
 
 pub(super) use join::Join;
@@ -460,46 +460,4 @@ impl Segment {
         // After the count: who is woken must see it.
         self.nodes[index].inputs().for_each(|link| link.wake_producer());
     }
-
-    fn call<T>(&mut self, index: usize, call: impl FnOnce(&mut dyn Processor, &mut Context<'_>) -> Result<T>) -> Result<T> {
-        self.call_at(index, Instant::now(), call)
-    }
-
-    /// Calls into a processor under the watchdog's eyes; a panic becomes an error.
-    fn call_at<T>(
-        &mut self,
-        index: usize,
-        now: Instant,
-        call: impl FnOnce(&mut dyn Processor, &mut Context<'_>) -> Result<T>,
-    ) -> Result<T> {
-        let node = &mut self.nodes[index];
-        let activity = &self.environment.shared.activities[self.number];
-        activity.begin(node.ports.node, now);
-        let mut cx = Context { ports: &mut node.ports, encoder: &mut self.encoder, environment: &self.environment };
-        let processor = &mut *node.processor;
-        let outcome = catch_unwind(AssertUnwindSafe(|| call(processor, &mut cx)));
-        activity.end();
-        if self.encoder.as_mut().is_some_and(FrameEncoder::take_recorded) && !std::mem::replace(&mut node.has_recorded, true) {
-            self.recorded.push(index);
-        }
-        // What it did wrong must not be found by the next one.
-        let refused = self.environment.shared.opened_gpu().and_then(|gpu| gpu.take_error().err());
-        let error = match (outcome, refused) {
-            (Ok(Ok(done)), None) => return Ok(done),
-            (Ok(Ok(_)), Some(refused)) => return Err(refused),
-            (Ok(Err(error)), refused) => (error, refused),
-            (Err(panic), refused) => (panicked(&*panic), refused),
-        };
-        Err(match error {
-            (error, Some(refused)) if std::error::Error::source(&error).is_none() => error.caused_by(refused),
-            (error, _) => error,
-        })
-    }
-}
-
-/// A processor's panic as an error.
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let text = panic.downcast_ref::<&str>().copied().map(String::from).or_else(|| panic.downcast_ref::<String>().cloned());
-    let text = text.unwrap_or_else(|| "it gave no reason".into());
-    Error::new(ErrorKind::Panicked, format!("the processor panicked: {text}")).hint("this is a bug in the processor")
 }
