@@ -29,8 +29,8 @@ struct Arguments {
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     frames: Option<u64>,
     /// End after so many seconds.
-    #[arg(long)]
-    seconds: Option<f64>,
+    #[arg(long, value_parser = seconds, allow_negative_numbers = true)]
+    seconds: Option<Duration>,
     /// As fast as it goes, losing nothing; not with a camera.
     #[arg(long)]
     offline: bool,
@@ -43,6 +43,12 @@ struct Arguments {
     /// Which code talks to the camera: auto, v4l or nokhwa.
     #[arg(long, default_value = "auto")]
     backend: Backend,
+}
+
+/// A time above 0.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.filter(|seconds| !seconds.is_zero()).ok_or_else(|| format!("'{text}' is no time; give seconds above 0"))
 }
 
 fn main() -> Result<()> {
@@ -65,11 +71,9 @@ fn main() -> Result<()> {
     }
     let frames = |statistics: &Statistics| sinks.iter().map(|sink| statistics.nodes[sink].processed).min().unwrap_or(0);
 
-    let duration = arguments.seconds.map(Duration::try_from_secs_f64).transpose();
-    let duration = duration.map_err(|error| wrong(&format!("--seconds: {error}"), "give seconds above 0"))?;
     let mode = if arguments.offline { Mode::Offline } else { Mode::Live };
     let gpu = GpuOptions { adapter: AdapterOptions { name: arguments.adapter, ..Default::default() }, ..Default::default() };
-    let options = RuntimeOptions { mode, frames: arguments.frames, duration, gpu, ..Default::default() };
+    let options = RuntimeOptions { mode, frames: arguments.frames, duration: arguments.seconds, gpu, ..Default::default() };
     let mut last = None;
     let outcome = Runtime::new(options).run_with(graph, Duration::from_millis(250), |running| {
         let statistics = running.statistics();

@@ -14,6 +14,49 @@ use crate::{Context, Error, ErrorKind, Result};
 ///
 /// The parameters are one struct. Its field docs, types, defaults and `#[schemars(range(...))]` become the descriptor, so nothing
 /// is written twice. A field with `#[schemars(extend("x-fixed" = true))]` cannot be set while the processor runs.
+///
+/// ```
+/// use schemars::JsonSchema;
+/// use serde::{Deserialize, Serialize};
+/// use streamlib_core::{Context, Described, Filter, Result, Tunable, VideoFrame};
+///
+/// #[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
+/// #[serde(default, deny_unknown_fields)]
+/// struct TintParameters {
+///     /// How much blue is added.
+///     #[schemars(range(min = 0.0, max = 1.0))]
+///     blue: f32,
+/// }
+///
+/// struct Tint(TintParameters);
+///
+/// impl Described for Tint {
+///     type Parameters = TintParameters;
+///     const NAME: &'static str = "tint";
+///     const SUMMARY: &'static str = "Makes pictures bluer.";
+///
+///     fn from_parameters(parameters: TintParameters) -> Result<Self> {
+///         Ok(Self(parameters))
+///     }
+///     fn parameters(&self) -> &TintParameters {
+///         &self.0
+///     }
+///     fn set_parameters(&mut self, parameters: TintParameters, _: &mut Context<'_>) -> Result<()> {
+///         self.0 = parameters;
+///         Ok(())
+///     }
+/// }
+///
+/// impl Filter for Tint {
+///     fn tunable(&mut self) -> Option<&mut dyn Tunable> {
+///         Some(self) // `Running::set_parameters` reaches it
+///     }
+///     fn process(&mut self, frame: VideoFrame, _: &mut Context<'_>) -> Result<VideoFrame> {
+///         // Draw with `self.0.blue` here: see `FrameShader`.
+///         Ok(frame)
+///     }
+/// }
+/// ```
 pub trait Described: Sized + 'static {
     /// What can be set.
     type Parameters: Serialize + DeserializeOwned + JsonSchema + Default + 'static;

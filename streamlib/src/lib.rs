@@ -1,7 +1,7 @@
 //! Real-time video processing on the GPU.
 //!
 //! A [`Graph`] of processors passes [`VideoFrame`]s, each a handle to a texture, from a camera through shaders to a window, a
-//! recording or code of your own, without copying pixels.
+//! recording or code of your own, without copying pixels between them.
 //!
 //! ```
 //! use streamlib::prelude::*;
@@ -31,9 +31,10 @@ pub mod prelude {
     /// Parameters as JSON.
     pub use serde_json::json;
     pub use streamlib_core::{
-        Context, Delivery, Error, ErrorKind, FailurePolicy, Filter, Flow, FrameRate, FrameShader, GpuContext, Graph, In,
-        InputOptions, Message, Mode, Next, Out, OutputOptions, Pairing, PixelFormat, Ports, Processor, Restart, Result, Runtime,
-        RuntimeOptions, Sink, Size, Source, Statistics, Stop, Timestamp, VideoFormat, VideoFrame,
+        Context, Delivery, Described, Error, ErrorKind, FailurePolicy, Filter, Flow, FrameRate, FrameShader, GpuContext, Graph,
+        In, InputOptions, Message, Mode, Next, Out, OutputOptions, Pairing, PixelFormat, Ports, Processor, Restart, Result,
+        RunEventKind, Running, Runtime, RuntimeOptions, Sink, Size, Source, Statistics, Stop, Timestamp, Tunable, VideoFormat,
+        VideoFrame,
     };
     pub use streamlib_processors::bouncing_ball::{BouncingBall, BouncingBallParameters};
     pub use streamlib_processors::camera::{Camera, CaptureOptions};

@@ -46,6 +46,8 @@ impl Backend {
 impl std::str::FromStr for Backend {
     type Err = Error;
     fn from_str(text: &str) -> Result<Self> {
+        // The interface's other name.
+        let text = if text == "v4l2" { "v4l" } else { text };
         [Self::Auto, Self::V4l, Self::Nokhwa].into_iter().find(|backend| backend.name() == text).ok_or_else(|| {
             Error::new(ErrorKind::InvalidArgument, format!("there is no camera backend '{text}'")).hint("use auto, v4l or nokhwa")
         })
