@@ -86,6 +86,29 @@ pub(crate) fn attend_errors() {
     OWN.set(Some(None));
 }
 
+/// While this lives, the thread's errors are kept for itself.
+pub(super) struct Attending {
+    did_before: bool,
+}
+
+impl Attending {
+    pub(super) fn begin() -> Self {
+        OWN.with_borrow_mut(|own| {
+            let did_before = own.is_some();
+            own.get_or_insert(None);
+            Self { did_before }
+        })
+    }
+}
+
+impl Drop for Attending {
+    fn drop(&mut self) {
+        if !self.did_before {
+            OWN.set(None);
+        }
+    }
+}
+
 impl Device {
     pub(super) fn new(raw: wgpu::Device, queue: wgpu::Queue) -> Result<Arc<Self>> {
         static GENERATION: AtomicU64 = AtomicU64::new(0);

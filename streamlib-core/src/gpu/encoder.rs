@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::GpuContext;
+use super::device::Attending;
 use super::slot::Lease;
 use super::staging::{ReadBack, StagingBuffer, recycle_upload};
 use super::timeline::ReadyToken;
@@ -130,7 +131,10 @@ impl FrameEncoder {
         for buffer in self.uploads.drain(..) {
             recycle_upload(&commands, self.gpu.upload_ring(), buffer);
         }
+        let attending = Attending::begin();
         let submission = device.submitter.submit(commands.finish());
+        let refused = self.gpu.take_error();
+        drop(attending);
         self.uniforms.release(self.gpu.uniform_blocks());
         for lease in self.written.drain(..) {
             lease.set_submission(submission);
@@ -139,7 +143,8 @@ impl FrameEncoder {
         for buffer in self.read_backs.drain(..) {
             buffer.set_submission(submission);
         }
-        self.gpu.take_error()?;
+        // Then what threads have done wrong that do not look for it, unless this one is a segment's.
+        refused.and_then(|()| self.gpu.take_error())?;
         self.gpu.timeline().check_alive()?;
         Ok(Some(self.gpu.token(submission)))
     }

@@ -14,6 +14,7 @@ mod uniform;
 mod upload;
 mod wgsl;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -127,8 +128,8 @@ impl GpuContext {
     }
 
     /// wgpu's device. Waiting for it and submitting to its queue are streamlib's business. What wgpu refuses without saying so in
-    /// its answer is an error of the node that was being called; on a thread of the program's own, of its next
-    /// [`FrameEncoder::submit`], or of the run.
+    /// its answer is an error of the node that was being called; on a thread of the program's own, of the next
+    /// [`FrameEncoder::submit`] on such a thread or of the run that uses the device, whoever is first.
     pub fn wgpu_device(&self) -> &wgpu::Device {
         &self.0.device.raw
     }
@@ -221,9 +222,12 @@ impl GpuContext {
     /// What this thread has done wrong with the GPU, where no call returned it by itself.
     pub(crate) fn take_error(&self) -> Result<()> {
         self.0.device.take_error().map_err(|refused| {
-            // A lost device refuses everything; wgpu tells of the loss when it is polled and has nothing more to do.
-            let wait = wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_secs(1)) };
-            let _ = self.0.device.raw.poll(wait);
+            // A lost device refuses everything; wgpu tells of the loss when it is polled and has nothing more to do. It panics where
+            // the driver answers a poll with an error.
+            let wait = wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_millis(100)) };
+            if catch_unwind(AssertUnwindSafe(|| self.0.device.raw.poll(wait))).is_err() {
+                self.timeline().device_lost("its driver fails when it is asked how far it is".into());
+            }
             self.timeline().check_alive().err().unwrap_or(refused)
         })
     }

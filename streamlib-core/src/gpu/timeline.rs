@@ -148,7 +148,7 @@ impl Timeline {
     }
 
     /// Makes every token void and wakes everybody.
-    pub(super) fn device_lost(&self, reason: String) {
+    pub(crate) fn device_lost(&self, reason: String) {
         let mut state = self.state();
         state.lost.get_or_insert(reason);
         self.notify(&state);

@@ -75,7 +75,11 @@ impl SegmentEnvironment {
         self.waited.set(self.waited.get() + begin.elapsed());
     }
 
-    /// Whether the source asks itself whether there is room.
+    pub(super) fn forget_asking(&self) {
+        self.has_asked.set(false);
+    }
+
+    /// Whether a processor has asked since whether there is room.
     pub(super) fn has_asked_for_room(&self) -> bool {
         self.has_asked.get()
     }

@@ -42,7 +42,7 @@ pub struct NodeStatistics {
     pub bypassed: u64,
     /// Why it failed last.
     pub last_error: Option<String>,
-    /// How long calls took on the CPU, waiting included.
+    /// How long calls took, apart from waiting for the clock or for room at the GPU.
     pub process_us: Percentiles,
     /// What the node counts itself.
     pub counters: BTreeMap<&'static str, u64>,

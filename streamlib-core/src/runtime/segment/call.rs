@@ -39,12 +39,17 @@ impl Segment {
         let error = match (outcome, refused) {
             (Ok(Ok(done)), None) => return Ok(done),
             (Ok(Ok(_)), Some(refused)) => return Err(refused),
+            // A lost device is nobody's failure: no policy applies.
+            (Ok(Err(error)), Some(lost)) if lost.kind() == ErrorKind::DeviceLost => return Err(lost.caused_by(error)),
             (Ok(Err(error)), refused) => (error, refused),
             (Err(panic), refused) => (panicked(&*panic), refused),
         };
         Err(match error {
             (error, Some(refused)) if std::error::Error::source(&error).is_none() => error.caused_by(refused),
-            (error, _) => error,
+            (error, refused) => {
+                tracing::debug!(?refused, %error, "wgpu complained as well");
+                error
+            }
         })
     }
 }

@@ -53,6 +53,8 @@ pub(super) struct Segment {
     has_failed: bool,
     /// How many inputs of the run had been closed when it was last looked whether all nodes are still wanted.
     closures: u64,
+    /// Whether a source asked last time whether there is room; if not, it is waited for in its stead.
+    asks_for_room: bool,
     /// Since when nothing has been done, where a node wants to know.
     idle_since: Instant,
     /// How often parameters of the run had been set when it was last looked for them.
@@ -73,6 +75,7 @@ impl Segment {
             waits_for_restart: false,
             has_failed: false,
             closures: 0,
+            asks_for_room: false,
             idle_since: Instant::now(),
             tuned: 0,
         }
@@ -189,11 +192,13 @@ impl Segment {
                 return Turn::Sleep;
             }
             let is_offline = self.shared().mode == Mode::Offline;
-            if is_offline || !self.environment.has_asked_for_room() {
+            if is_offline || !self.asks_for_room {
                 self.environment.wait_for_room();
                 now = Instant::now();
             }
+            self.environment.forget_asking();
             now = self.process(0, now);
+            self.asks_for_room = self.environment.has_asked_for_room();
             true
         } else {
             match head.join.readiness(&head.ports.inputs, self.shared().mode == Mode::Offline) {
@@ -267,18 +272,17 @@ impl Segment {
                 continue;
             }
             let Some(waiting) = tuner.take() else { continue };
+            let mut refusals = Vec::new();
             let outcome = self.call(index, |processor, cx| {
-                let Some(tunable) = processor.tunable() else { return Ok(Vec::new()) };
-                let refusals = waiting.apply(tunable, cx);
+                let Some(tunable) = processor.tunable() else { return Ok(()) };
+                refusals = waiting.apply(tunable, cx);
                 tuner.settle(tunable.tuning());
-                Ok(refusals)
+                Ok(())
             });
-            match outcome {
-                Ok(refusals) => refusals.into_iter().for_each(|refused| self.tell_refused(index, refused)),
-                Err(error) => {
-                    tuner.revert();
-                    self.fail(index, error);
-                }
+            refusals.into_iter().for_each(|refused| self.tell_refused(index, refused));
+            if let Err(error) = outcome {
+                tuner.revert();
+                self.fail(index, error);
             }
         }
     }
@@ -318,6 +322,8 @@ impl Segment {
             return begin;
         }
         let (taken, sent) = (self.nodes[index].ports.taken, self.nodes[index].ports.sent);
+        // What was waited for before is not this call's.
+        self.environment.take_waited();
         let outcome = self.call_at(index, begin, |processor, cx| processor.process(cx));
         let end = Instant::now();
         match outcome {
