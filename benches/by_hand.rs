@@ -159,6 +159,98 @@ impl ByHand {
     }
 }
 
+/// A loop that makes one frame after the other.
+pub trait Limit {
+    /// Has the GPU make a frame, and waits until it has.
+    fn make(&self, number: usize);
+    /// The pixels of the frame that was made last, in rows of [`stride`] bytes.
+    fn pixels(&self, number: usize) -> Vec<u8>;
+}
+
+impl Limit for ByHand {
+    fn make(&self, number: usize) {
+        self.wait(self.submit(number));
+    }
+
+    fn pixels(&self, number: usize) -> Vec<u8> {
+        Self::pixels(self, number)
+    }
+}
+
+/// Pictures of one channel that are brought to a texture, as a camera's are, and back.
+pub struct UploadByHand {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    pictures: Vec<Vec<u8>>,
+    texture: wgpu::Texture,
+    staged: wgpu::Buffer,
+    /// Where they come back.
+    pixels: Option<wgpu::Buffer>,
+    row: usize,
+}
+
+impl UploadByHand {
+    /// Plays these pictures, `row` bytes a row, over and over; brings them back to the CPU if that is wanted.
+    pub fn new(device: &wgpu::Device, queue: &wgpu::Queue, row: usize, pictures: Vec<Vec<u8>>, reads_back: bool) -> Self {
+        let size = (row as u32, (pictures[0].len() / row) as u32);
+        let buffer = |usage, mapped_at_creation| {
+            device.create_buffer(&wgpu::BufferDescriptor {
+                label: None,
+                size: u64::from(stride(size.0)) * u64::from(size.1),
+                usage,
+                mapped_at_creation,
+            })
+        };
+        Self {
+            device: device.clone(),
+            queue: queue.clone(),
+            pictures,
+            texture: texture(device, wgpu::TextureFormat::R8Unorm, size),
+            staged: buffer(wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC, true),
+            pixels: reads_back.then(|| buffer(wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST, false)),
+            row,
+        }
+    }
+
+    fn layout<'a>(&self, buffer: &'a wgpu::Buffer) -> wgpu::TexelCopyBufferInfo<'a> {
+        let bytes_per_row = Some(stride(self.row as u32));
+        wgpu::TexelCopyBufferInfo {
+            buffer,
+            layout: wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row, rows_per_image: None },
+        }
+    }
+}
+
+impl Limit for UploadByHand {
+    fn make(&self, number: usize) {
+        let mut view = self.staged.get_mapped_range_mut(..).expect("mapped memory");
+        let padded = stride(self.row as u32) as usize;
+        for (index, row) in self.pictures[number % self.pictures.len()].chunks_exact(self.row).enumerate() {
+            view.slice(index * padded..index * padded + self.row).copy_from_slice(row);
+        }
+        drop(view);
+        self.staged.unmap();
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let extent = self.texture.size();
+        encoder.copy_buffer_to_texture(self.layout(&self.staged), self.texture.as_image_copy(), extent);
+        encoder.map_buffer_on_submit(&self.staged, wgpu::MapMode::Write, .., |mapped| mapped.expect("a mapped buffer"));
+        if let Some(pixels) = &self.pixels {
+            encoder.copy_texture_to_buffer(self.texture.as_image_copy(), self.layout(pixels), extent);
+            encoder.map_buffer_on_submit(pixels, wgpu::MapMode::Read, .., |mapped| mapped.expect("a mapped buffer"));
+        }
+        let index = self.queue.submit([encoder.finish()]);
+        let waited = self.device.poll(wgpu::PollType::Wait { submission_index: Some(index), timeout: None });
+        waited.unwrap_or_else(|error| panic!("the GPU failed: {error}"));
+    }
+
+    fn pixels(&self, _: usize) -> Vec<u8> {
+        let Some(buffer) = &self.pixels else { return Vec::new() };
+        let pixels = buffer.get_mapped_range(..).expect("mapped pixels").to_vec();
+        buffer.unmap();
+        pixels
+    }
+}
+
 /// Bytes from one row of a picture's pixels to the next.
 pub fn stride(width: u32) -> u32 {
     width.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT)
@@ -217,7 +309,10 @@ fn texture(device: &wgpu::Device, format: wgpu::TextureFormat, (width, height): 
         sample_count: 1,
         dimension: wgpu::TextureDimension::D2,
         format,
-        usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::STORAGE_BINDING | wgpu::TextureUsages::COPY_SRC,
+        usage: wgpu::TextureUsages::TEXTURE_BINDING
+            | wgpu::TextureUsages::STORAGE_BINDING
+            | wgpu::TextureUsages::COPY_SRC
+            | wgpu::TextureUsages::COPY_DST,
         view_formats: &[],
     })
 }

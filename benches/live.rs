@@ -1,6 +1,6 @@
 //! Live runs beside loops written by hand that do the same: 1920x1080 into `null`, 1280x720 into a recording, at 30 frames a
-//! second. `STREAMLIB_LIVE_SECONDS` says how long each takes (default 60), `STREAMLIB_LIVE_IN_FLIGHT` how many submissions
-//! may be outstanding (default: as shipped). Tables in Markdown; `make bench` runs it.
+//! second, drawn and as a camera's pictures come. `STREAMLIB_LIVE_SECONDS` says how long each takes (default 60), `STREAMLIB_LIVE_IN_FLIGHT` how many submissions
+//! may be outstanding (default: as shipped), `STREAMLIB_LIVE_ONLY` a part of the name of the runs that are wanted. Tables in Markdown; `make bench` runs it.
 //!
 //! The loop by hand draws with the same shaders when a frame is due and waits for the GPU; for the recording it reads the frame
 //! back too, and another thread encodes it (and writes no file). It runs half its time before streamlib and half after it, so
@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 use streamlib::GpuOptions;
 use streamlib::prelude::*;
 use streamlib_benches::bare_encoder::BareEncoder;
-use streamlib_benches::by_hand::{ByHand, stride};
+use streamlib_benches::by_hand::{ByHand, Limit, UploadByHand, stride};
+use streamlib_benches::pictures::{Collect, Player};
 use streamlib_benches::watch::{Latencies, Watch, WatchedRecord};
 use streamlib_benches::{is_test, machine, median, quantile, verdict};
 
@@ -49,24 +50,42 @@ fn main() {
     let seconds = setting("STREAMLIB_LIVE_SECONDS").unwrap_or(60);
     let duration = Duration::from_secs(seconds);
     let gpu = GpuContext::new(&GpuOptions::default()).expect("a GPU adapter");
-    // The last is for adapters on which the others are more than the GPU can do in time.
+    // On some adapters drawing is more than the GPU can do in time; what a camera brings it can take.
     let runs = [
-        ("1920x1080 into `null`", (1920, 1080), false),
-        ("1280x720 into a recording", (1280, 720), true),
-        ("480x270 into `null`", (480, 270), false),
+        ("test pattern + ball, 1920x1080 into `null`", (1920, 1080), false, true),
+        ("test pattern + ball, 1280x720 into a recording", (1280, 720), true, true),
+        ("test pattern + ball, 480x270 into `null`", (480, 270), false, true),
+        ("`i420` pictures as of a camera, 1920x1080 into `null`", (1920, 1080), false, false),
+        ("`i420` pictures as of a camera, 1280x720 into a recording", (1280, 720), true, false),
     ];
-    for (name, size, records) in runs {
-        let by_hand = match records {
-            false => ByHand::new(gpu.wgpu_device(), gpu.wgpu_queue(), size),
-            true => ByHand::recording(gpu.wgpu_device(), gpu.wgpu_queue(), size),
+    let wanted = std::env::var("STREAMLIB_LIVE_ONLY").unwrap_or_default();
+    for (name, size, records, is_drawn) in runs.into_iter().filter(|run| run.0.contains(&wanted)) {
+        let (device, queue) = (gpu.wgpu_device(), gpu.wgpu_queue());
+        let pictures = if is_drawn { Vec::new() } else { pictures(&gpu, size) };
+        let by_hand: Box<dyn Limit> = match (is_drawn, records) {
+            (true, false) => Box::new(ByHand::new(device, queue, size)),
+            (true, true) => Box::new(ByHand::recording(device, queue, size)),
+            (false, _) => Box::new(UploadByHand::new(device, queue, size.0 as usize, pictures.clone(), records)),
         };
         let before = machine::load();
-        let mut control = control(&by_hand, size, records, duration / 2);
-        let ours = streamlib(&gpu, size, records, duration);
-        control.add(self::control(&by_hand, size, records, duration / 2));
-        report(&format!("test pattern + ball, {name}, 30 frames/s, {seconds} s"), duration, &control, &ours, records);
+        let mut control = control(&*by_hand, size, records, duration / 2);
+        let ours = streamlib(&gpu, size, records, pictures, duration);
+        control.add(self::control(&*by_hand, size, records, duration / 2));
+        report(&format!("{name}, 30 frames/s, {seconds} s"), duration, &control, &ours, records);
         println!("\nLoad before {before}, after {}. Drops of streamlib: {}.\n", machine::load(), ours.drops);
     }
+}
+
+/// Half a second of test pattern and ball on the CPU, as `i420`.
+fn pictures(gpu: &GpuContext, size: (u32, u32)) -> Vec<Vec<u8>> {
+    let (collect, pictures) = Collect::new();
+    let size = Size::new(size.0, size.1).expect("a size");
+    let pattern = TestPattern::new(TestPatternParameters { size, ..Default::default() }).expect("a pattern");
+    let mut graph = Graph::new();
+    graph.chain((pattern, BouncingBall::default(), collect)).expect("a graph");
+    let options = RuntimeOptions { mode: Mode::Offline, frames: Some(15), ..Default::default() };
+    Runtime::with_gpu(options, gpu.clone()).run(graph).expect("a run");
+    pictures.into_iter().collect()
 }
 
 /// A number from the environment.
@@ -84,7 +103,7 @@ impl Outcome {
 }
 
 /// The loop by hand.
-fn control(by_hand: &ByHand, size: (u32, u32), records: bool, duration: Duration) -> Outcome {
+fn control(by_hand: &dyn Limit, size: (u32, u32), records: bool, duration: Duration) -> Outcome {
     let mut outcome = Outcome::default();
     let (to_encode, frames) = sync_channel::<(Instant, Vec<u8>)>(QUEUE);
     let encoded = outcome.encoded.clone();
@@ -107,7 +126,7 @@ fn control(by_hand: &ByHand, size: (u32, u32), records: bool, duration: Duration
         next = number + 1;
         std::thread::sleep(time_of(number).saturating_sub(origin.elapsed()));
         let captured_at = Instant::now();
-        by_hand.wait(by_hand.submit(number as usize));
+        by_hand.make(number as usize);
         outcome.drawn.note(captured_at, Instant::now());
         if records {
             outcome.dropped += u64::from(to_encode.try_send((captured_at, by_hand.pixels(number as usize))).is_err());
@@ -119,30 +138,38 @@ fn control(by_hand: &ByHand, size: (u32, u32), records: bool, duration: Duration
     outcome
 }
 
-fn streamlib(gpu: &GpuContext, size: (u32, u32), records: bool, duration: Duration) -> Outcome {
+/// Draws where there are no pictures.
+fn streamlib(gpu: &GpuContext, size: (u32, u32), records: bool, pictures: Vec<Vec<u8>>, duration: Duration) -> Outcome {
     let folder = tempfile::tempdir().expect("a folder");
     let size = Size::new(size.0, size.1).expect("a size");
-    let pattern = TestPattern::new(TestPatternParameters { size, ..Default::default() }).expect("a pattern");
     let watch = Watch::default();
     let record = WatchedRecord::new(Record::to(folder.path().join("live.mp4")));
     let (drawn, encoded) = (watch.latencies.clone(), record.latencies.clone());
     let mut graph = Graph::new();
-    graph.add("test-pattern", pattern).expect("a node");
-    graph.add("bouncing-ball", BouncingBall::default()).expect("a node");
+    let last = if pictures.is_empty() {
+        let pattern = TestPattern::new(TestPatternParameters { size, ..Default::default() }).expect("a pattern");
+        graph.add("source", pattern).expect("a node");
+        graph.add("bouncing-ball", BouncingBall::default()).expect("a node");
+        graph.connect("source", "bouncing-ball").expect("a link");
+        "bouncing-ball"
+    } else {
+        graph.add("source", Player::new(VideoFormat::new(PixelFormat::I420, size), pictures)).expect("a node");
+        "source"
+    };
     graph.add("watch", watch).expect("a node");
     let sink = if records { "record" } else { "null" };
     match records {
         true => graph.add(sink, record).expect("a node"),
         false => graph.add(sink, Null::default()).expect("a node"),
     }
-    for (from, to) in [("test-pattern", "bouncing-ball"), ("bouncing-ball", sink), ("bouncing-ball", "watch")] {
-        graph.connect(from, to).expect("a link");
+    for to in [sink, "watch"] {
+        graph.connect(last, to).expect("a link");
     }
     let max_in_flight = setting("STREAMLIB_LIVE_IN_FLIGHT").map(|most| most as usize);
     let options = RuntimeOptions { duration: Some(duration), max_in_flight, ..Default::default() };
     let statistics = Runtime::with_gpu(options, gpu.clone()).run(graph).expect("a run");
     assert_eq!(statistics.unbalanced_links(), Vec::<&str>::new());
-    let source = &statistics.nodes["test-pattern"];
+    let source = &statistics.nodes["source"];
     let [skipped, gpu_behind] = ["skipped", "gpu_behind"].map(|name| source.counters[name]);
     let delivered = statistics.nodes[sink].counters["frames"];
     let due = source.processed + skipped + gpu_behind;

@@ -1,9 +1,10 @@
-//! Pictures to record: a source that plays frames which are on the GPU already, and a sink that collects them.
+//! Pictures to record: sources that play frames which are on the GPU already or come to it as a camera's do, and a sink that
+//! collects them.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use streamlib::prelude::*;
-use streamlib::{ReadBack, Threading};
+use streamlib::{Counter, ReadBack, Threading};
 
 /// What the pictures of a recording are.
 const I420: Option<&[PixelFormat]> = Some(&[PixelFormat::I420]);
@@ -99,5 +100,56 @@ impl Source for Film {
         self.next += 1;
         let frame = frame.with_time(FrameRate::default().timestamp_of(number)).with_sequence(number);
         Ok(Next::Item(frame.with_captured_at(std::time::Instant::now())))
+    }
+}
+
+/// Uploads pictures at 30 frames a second, as a camera's are.
+pub struct Player {
+    format: VideoFormat,
+    pictures: Vec<Vec<u8>>,
+    origin: Option<Timestamp>,
+    next: u64,
+    skipped: Counter,
+    gpu_behind: Counter,
+}
+
+impl Player {
+    /// Plays these pictures of `format`, without padding, over and over.
+    pub fn new(format: VideoFormat, pictures: Vec<Vec<u8>>) -> Self {
+        Self { format, pictures, origin: None, next: 0, skipped: Counter::default(), gpu_behind: Counter::default() }
+    }
+}
+
+impl Source for Player {
+    fn output(&self) -> OutputOptions {
+        OutputOptions { formats: I420, ..Default::default() }
+    }
+
+    fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        self.skipped = cx.counter("skipped");
+        self.gpu_behind = cx.counter("gpu_behind");
+        Ok(())
+    }
+
+    fn produce(&mut self, cx: &mut Context<'_>) -> Result<Next<VideoFrame>> {
+        let (rate, now) = (FrameRate::default(), cx.now());
+        let origin = *self.origin.get_or_insert(now);
+        let time_of = |number| origin + rate.timestamp_of(number).saturating_since(Timestamp::ZERO);
+        let number = rate.index_at(Timestamp::ZERO + now.saturating_since(origin)).max(self.next);
+        self.skipped.add(number - self.next);
+        if !cx.wait_until(time_of(number)) {
+            self.next = number;
+            return Ok(Next::Skip);
+        }
+        self.next = number + 1;
+        let captured_at = std::time::Instant::now();
+        if !cx.admit(time_of(number + 1)) {
+            self.gpu_behind.add(1);
+            return Ok(Next::Skip);
+        }
+        let frame = cx.frame(self.format)?.with_time(time_of(number)).with_captured_at(captured_at);
+        let mut frame = frame.with_sequence(number);
+        cx.encoder()?.upload(&mut frame, &self.pictures[number as usize % self.pictures.len()], self.format.row_bytes())?;
+        Ok(Next::Item(frame))
     }
 }
