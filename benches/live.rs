@@ -1,6 +1,8 @@
 //! Live runs beside loops written by hand that do the same: 1920x1080 into `null`, 1280x720 into a recording, at 30 frames a
-//! second, drawn and as a camera's pictures come. `STREAMLIB_LIVE_SECONDS` says how long each takes (default 60), `STREAMLIB_LIVE_IN_FLIGHT` how many submissions
-//! may be outstanding (default: as shipped), `STREAMLIB_LIVE_ONLY` a part of the name of the runs that are wanted. Tables in Markdown; `make bench` runs it.
+//! second, drawn and as a camera's pictures come. Tables in Markdown; `make bench` runs it.
+//!
+//! `STREAMLIB_LIVE_SECONDS` says how long each takes (default 60), `STREAMLIB_LIVE_IN_FLIGHT` how many submissions may be
+//! outstanding (default: as shipped), `STREAMLIB_LIVE_ONLY` a part of the name of the runs that are wanted (default: all).
 //!
 //! The loop by hand draws with the same shaders when a frame is due and waits for the GPU; for the recording it reads the frame
 //! back too, and another thread encodes it (and writes no file). It runs half its time before streamlib and half after it, so

@@ -53,6 +53,11 @@ pub struct Watch {
 }
 
 impl Sink for Watch {
+    fn input(&self) -> InputOptions {
+        // Nothing is to be converted for who only looks on.
+        InputOptions { formats: Some(PixelFormat::ALL), ..Default::default() }
+    }
+
     fn consume(&mut self, frame: VideoFrame, _: &mut Context<'_>) -> Result<()> {
         self.recorded.push(frame);
         Ok(())
