@@ -141,32 +141,37 @@ impl Ended {
     }
 }
 
-/// Frames come at multiples of the camera's interval, but for the moments at which a busy machine lets the camera itself wait, and
-/// catch up.
+/// From this many frames on, the rhythm of most of them is that of the camera, however busy the machine was at the start.
+const ENOUGH_FOR_A_RHYTHM: u64 = 12;
+
+/// Times grow. In recordings that are long enough, frames come at multiples of the camera's interval, but for the moments at which a
+/// busy machine lets the camera itself wait, and catch up.
 fn check_the_times(path: &Path, frames: u64) {
     let times = judge::times(path);
     assert_eq!(times.len() as u64, frames);
     let steps: Vec<f64> = times.windows(2).map(|pair| (pair[1] - pair[0]) * 5.0).collect();
     println!("{frames} frames; steps in the camera's intervals: {steps:.2?}");
     assert!(steps.iter().all(|step| *step > 0.0), "{times:?}");
-    let mut off: Vec<f64> = steps.iter().map(|step| (step - step.round()).abs()).collect();
-    off.sort_unstable_by(f64::total_cmp);
-    assert!(off.get(off.len() / 2).is_none_or(|median| *median < 0.15), "{times:?}");
+    if frames >= ENOUGH_FOR_A_RHYTHM {
+        let mut off: Vec<f64> = steps.iter().map(|step| (step - step.round()).abs()).collect();
+        off.sort_unstable_by(f64::total_cmp);
+        assert!(off[off.len() / 2] < 0.15, "{times:?}");
+    }
 }
 
 #[test]
 fn a_camera_is_recorded_with_its_colours_and_times() {
     let Some(_camera) = VirtualCamera::get() else { return };
     for backend in BACKENDS {
-        let ended = Program::with_camera(backend, &["--sink", "recording", "--frames", "12"]).end();
+        let ended = Program::with_camera(backend, &["--sink", "recording", "--frames", &ENOUGH_FOR_A_RHYTHM.to_string()]).end();
         assert!(ended.status.success());
         if let Some(folder) = std::env::var_os("STREAMLIB_TEST_OUTPUT") {
             std::fs::copy(ended.recording(), Path::new(&folder).join(format!("{backend}.mp4"))).unwrap();
         }
-        assert_eq!(ended.check_the_recording(), 12);
-        ended.check_the_books(12);
+        assert_eq!(ended.check_the_recording(), ENOUGH_FOR_A_RHYTHM);
+        ended.check_the_books(ENOUGH_FOR_A_RHYTHM);
         let pictures = judge::pictures(&ended.recording());
-        assert_eq!(pictures.len(), 12);
+        assert_eq!(pictures.len() as u64, ENOUGH_FOR_A_RHYTHM);
         // The bottom line but a few: the ball is above it for the first second.
         for picture in &pictures[..2] {
             let worst = worst_bar(picture, 3, HEIGHT - 6);
