@@ -3,12 +3,12 @@
 use streamlib::prelude::*;
 
 struct Invert {
-    shader: FrameShader,
+    kernel: Kernel,
 }
 
 const WGSL: &str = "
 @group(0) @binding(0) var src: texture_2d<f32>;
-@group(1) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;
+@group(0) @binding(1) var dst: texture_storage_2d<rgba8unorm, write>;
 
 @compute @workgroup_size(16, 16)
 fn main(@builtin(global_invocation_id) id: vec3u) {
@@ -22,12 +22,13 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 
 impl Filter for Invert {
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        self.shader.prepare(cx.gpu()?)
+        self.kernel = cx.gpu()?.kernel("invert", WGSL)?;
+        Ok(())
     }
 
     fn process(&mut self, frame: VideoFrame, cx: &mut Context<'_>) -> Result<VideoFrame> {
         let mut inverted = frame.like()?;
-        self.shader.draw(cx.encoder()?, Some(&frame), &mut inverted, &())?;
+        self.kernel.call(cx.encoder()?)?.texture("src", &frame)?.texture_mut("dst", &mut inverted)?.dispatch()?;
         Ok(inverted)
     }
 }
@@ -35,7 +36,7 @@ impl Filter for Invert {
 fn main() -> Result<()> {
     let path = std::env::args().nth(1).unwrap_or_else(|| "inverted.mp4".into());
     let mut graph = Graph::new();
-    let invert = Invert { shader: FrameShader::new("invert", WGSL) };
+    let invert = Invert { kernel: Kernel::default() };
     graph.chain((TestPattern::default(), invert, Record::to(path)))?;
     let options = RuntimeOptions { mode: Mode::Offline, frames: Some(300), ..Default::default() };
     Runtime::new(options).run(graph)?;

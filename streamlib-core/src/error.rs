@@ -86,6 +86,12 @@ impl Error {
         self
     }
 
+    /// Says the same in other words.
+    pub(crate) fn with_message(mut self, change: impl FnOnce(&str) -> String) -> Self {
+        self.0.message = change(&self.0.message);
+        self
+    }
+
     /// Names the node, unless an inner call has named one already.
     #[must_use]
     pub fn in_node(mut self, node: impl Into<Arc<str>>) -> Self {

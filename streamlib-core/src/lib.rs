@@ -20,9 +20,12 @@ mod time;
 pub use error::{Error, ErrorKind, Result};
 pub use format::{Alpha, ChromaSite, Color, MAX_DIMENSION, Matrix, PixelFormat, Range, Size, VideoFormat};
 pub use frame::VideoFrame;
+#[doc(hidden)]
+pub use gpu::type_of_field;
 pub use gpu::{
-    AdapterChoice, AdapterOptions, ByteStatistics, FrameEncoder, FrameShader, GpuContext, GpuOptions, GpuStatistics, LeaseReport,
-    Plane, ReadBack, ReadBackView, ReadyToken, TextureStatistics,
+    AdapterChoice, AdapterOptions, ByteStatistics, CreationStatistics, FrameEncoder, GpuContext, GpuOptions, GpuStatistics,
+    Kernel, KernelCall, KernelOptions, KernelStatistics, LeaseReport, Plane, ReadBack, ReadBackView, ReadyToken, Scalar,
+    TextureStatistics, Uniform, UniformField, UniformLayout, UniformNumber, UniformType, UniformValue,
 };
 pub use graph::{Graph, GraphSpec, IntoChain, LinkSpec, NodeSpec, PortRef};
 pub use parameters::{Checker, Described, ParameterDescriptor, Tunable, Tuning, check_parameters, make};

@@ -52,7 +52,7 @@ use crate::{Context, Error, ErrorKind, Result};
 ///         Some(self) // `Running::set_parameters` reaches it
 ///     }
 ///     fn process(&mut self, frame: VideoFrame, _: &mut Context<'_>) -> Result<VideoFrame> {
-///         // Draw with `self.0.blue` here: see `FrameShader`.
+///         // Draw with `self.0.blue` here: see `Kernel`.
 ///         Ok(frame)
 ///     }
 /// }

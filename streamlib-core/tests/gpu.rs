@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use streamlib_core::{
-    Context, Counter, Error, ErrorKind, FailurePolicy, Filter, FrameEncoder, FrameShader, GpuContext, GpuOptions, Graph,
-    ManualClock, Mode, Next, PixelFormat, Runtime, RuntimeOptions, Sink, Size, Source, Threading, VideoFormat, VideoFrame,
+    Context, Counter, Error, ErrorKind, FailurePolicy, Filter, FrameEncoder, GpuContext, GpuOptions, Graph, Kernel, ManualClock,
+    Mode, Next, PixelFormat, Runtime, RuntimeOptions, Sink, Size, Source, Threading, VideoFormat, VideoFrame,
 };
 
 static GPU: LazyLock<GpuContext> = LazyLock::new(|| GpuContext::new(&GpuOptions::default()).unwrap());
@@ -168,49 +168,6 @@ fn a_texture_beyond_the_adapters_limit_is_an_error() {
 }
 
 #[test]
-fn a_shader_that_is_used_wrongly_says_how() {
-    let wgsl = "@group(0) @binding(0) var src: texture_2d<f32>;
-        @group(1) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;
-        @group(2) @binding(0) var<uniform> gain: vec4f;
-        @compute @workgroup_size(16, 16) fn main(@builtin(global_invocation_id) id: vec3u) {
-            textureStore(dst, id.xy, gain * textureLoad(src, id.xy, 0));
-        }";
-    let shader = FrameShader::new("gain", wgsl);
-    shader.prepare(&GPU).unwrap();
-    let mut encoder = GPU.encoder();
-    let format = format(PixelFormat::Rgba8, 4, 4);
-    let frame = upload(&GPU, &mut encoder, format, &noise(64, 1));
-    let mut out = frame.like().unwrap();
-    let error = shader.draw(&mut encoder, Some(&frame), &mut out, &1.0f32).unwrap_err();
-    assert!(error.to_string().contains("'gain' takes 16 bytes of parameters, but was given 4"), "{error}");
-    let error = shader.draw(&mut encoder, None, &mut out, &[1.0f32; 4]).unwrap_err();
-    assert!(error.to_string().contains("was given none"), "{error}");
-    let mut planar = frame.like_in(PixelFormat::I420).unwrap();
-    assert!(shader.draw(&mut encoder, Some(&frame), &mut planar, &[1.0f32; 4]).is_err());
-    shader.draw(&mut encoder, Some(&frame), &mut out, &[1.0f32; 4]).unwrap();
-    encoder.submit().unwrap();
-}
-
-#[test]
-fn a_mistake_in_wgsl_is_named_with_line_column_and_text() {
-    let message = |wgsl| FrameShader::new("broken", wgsl).prepare(&GPU).unwrap_err().to_string();
-    let unknown = message("fn main() {\n  let x = y;\n}");
-    assert_eq!(
-        unknown,
-        "shader 'broken', line 2, column 11: no definition in scope for identifier: `y` (in \"let x = y;\"); correct the WGSL"
-    );
-    // Sound by grammar, but not by type: the texture has two coordinates.
-    let mistyped = message(
-        "@group(1) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;
-         @compute @workgroup_size(1) fn main() {
-             textureStore(dst, vec3u(1u), vec4f(1.0));
-         }",
-    );
-    assert!(mistyped.starts_with("shader 'broken', line 3, column "), "{mistyped}");
-    assert!(mistyped.contains("(in \"textureStore(dst, vec3u(1u), vec4f(1.0));\")"), "{mistyped}");
-}
-
-#[test]
 fn a_lost_device_is_a_named_error() {
     let gpu = GpuContext::new(&GpuOptions::default()).unwrap();
     let mut encoder = gpu.encoder();
@@ -298,9 +255,17 @@ fn a_device_that_is_lost_in_a_run_ends_it_and_the_next_run_gets_another() {
     assert_eq!(statistics.gpu.unwrap().textures.in_use, 0);
 }
 
+const SLOW: &str = "@group(1) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;
+    @group(2) @binding(0) var<uniform> seed: u32;
+    @compute @workgroup_size(16, 16) fn main(@builtin(global_invocation_id) id: vec3u) {
+        var state = seed + id.x * 7919 + id.y;
+        for (var i = 0u; i < 3000u; i++) { state = state * 1664525u + 1013904223u; }
+        textureStore(dst, id.xy, unpack4x8unorm(state));
+    }";
+
 /// Draws what takes long, and asks whether there is room for more: at once, and with time.
 struct Hasty {
-    shader: FrameShader,
+    kernel: Kernel,
     last: Option<VideoFrame>,
     round: u32,
     refused: Counter,
@@ -309,7 +274,8 @@ struct Hasty {
 impl Source for Hasty {
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         self.refused = cx.counter("refused");
-        self.shader.prepare(cx.gpu()?)
+        self.kernel = cx.gpu()?.kernel("slow", SLOW)?;
+        Ok(())
     }
 
     fn produce(&mut self, cx: &mut Context<'_>) -> Result<Next<VideoFrame>, Error> {
@@ -329,7 +295,7 @@ impl Source for Hasty {
             return Ok(Next::End);
         }
         let mut frame = cx.frame(format(PixelFormat::Rgba8, 256, 256))?;
-        self.shader.draw(cx.encoder()?, None, &mut frame, &self.round)?;
+        self.kernel.call(cx.encoder()?)?.texture_mut("dst", &mut frame)?.uniform("seed", &self.round)?.dispatch()?;
         self.last = Some(frame.clone());
         Ok(Next::Item(frame))
     }
@@ -337,17 +303,10 @@ impl Source for Hasty {
 
 #[test]
 fn a_live_source_has_one_frame_at_the_gpu_and_waits_for_room_until_its_next_is_due() {
-    let wgsl = "@group(1) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;
-        @group(2) @binding(0) var<uniform> seed: u32;
-        @compute @workgroup_size(16, 16) fn main(@builtin(global_invocation_id) id: vec3u) {
-            var state = seed + id.x * 7919 + id.y;
-            for (var i = 0u; i < 3000u; i++) { state = state * 1664525u + 1013904223u; }
-            textureStore(dst, id.xy, unpack4x8unorm(state));
-        }";
     // Its clock stands still: nothing that is waited for comes by itself.
     let options = RuntimeOptions { clock: Some(ManualClock::default()), stop_on_signals: false, ..Default::default() };
     let mut graph = Graph::new();
-    let hasty = Hasty { shader: FrameShader::new("slow", wgsl), last: None, round: 0, refused: Counter::default() };
+    let hasty = Hasty { kernel: Kernel::default(), last: None, round: 0, refused: Counter::default() };
     graph.chain((hasty, Deliver)).unwrap();
     let statistics = Runtime::with_gpu(options, GPU.clone()).run(graph).unwrap();
     assert!(statistics.nodes["hasty"].counters["refused"] > 0, "the GPU was never busy");

@@ -56,16 +56,21 @@ const WGSL: &str = "@group(0) @binding(0) var src: texture_2d<f32>;
 }";
 
 /// Draws, and fails now and then.
-struct Gain(FrameShader, u64);
+struct Gain(Kernel, u64);
 
 impl Filter for Gain {
+    fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        self.0 = cx.gpu()?.kernel("gain", WGSL)?;
+        Ok(())
+    }
     fn process(&mut self, frame: VideoFrame, cx: &mut Context<'_>) -> Result<VideoFrame> {
         self.1 += 1;
         if self.1.is_multiple_of(50) {
             return Err(Error::new(ErrorKind::Io, "now and then"));
         }
         let mut out = frame.like()?;
-        self.0.draw(cx.encoder()?, Some(&frame), &mut out, &[self.1 as f32; 4])?;
+        let call = self.0.call(cx.encoder()?)?.texture("src", &frame)?.texture_mut("dst", &mut out)?;
+        call.uniform("gain", &[self.1 as f32; 4])?.dispatch()?;
         Ok(out)
     }
 }
@@ -113,7 +118,7 @@ impl Sink for Take {
 fn graph(frames: u64) -> Graph {
     let mut graph = Graph::new();
     graph.add("upload", Upload(frames)).unwrap();
-    graph.add("gain", Gain(FrameShader::new("gain", WGSL), 0)).unwrap();
+    graph.add("gain", Gain(Kernel::default(), 0)).unwrap();
     graph.add("read-back", ReadBackSink::default()).unwrap();
     graph.add("beside", Take(Threading::Shared)).unwrap();
     graph.add("apart", Take(Threading::Own)).unwrap();

@@ -4,7 +4,7 @@ mod physics;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use streamlib_core::{Context, Described, Filter, FrameShader, Result, Tunable, VideoFrame, check_parameters};
+use streamlib_core::{Context, Described, Filter, Kernel, Result, Tunable, VideoFrame, check_parameters};
 
 use physics::Physics;
 
@@ -16,7 +16,7 @@ const WGSL: &str = include_str!("ball.wgsl");
 pub struct BouncingBall {
     parameters: BouncingBallParameters,
     physics: Physics,
-    shader: FrameShader,
+    draw: Kernel,
 }
 
 /// What can be set of a [`BouncingBall`].
@@ -56,11 +56,13 @@ struct Uniform {
     colour: [f32; 4],
 }
 
+streamlib_core::uniform_fields!(Uniform { centre, radius, colour });
+
 impl BouncingBall {
     /// A ball of these parameters.
     pub fn new(parameters: BouncingBallParameters) -> Result<Self> {
         check_parameters::<Self>(&parameters)?;
-        Ok(Self { physics: physics(&parameters), parameters, shader: FrameShader::new(Self::NAME, WGSL) })
+        Ok(Self { physics: physics(&parameters), parameters, draw: Kernel::default() })
     }
 
     /// Where the centre is on a frame, in pixels from its top left corner. Advances the ball to the frame's time.
@@ -113,7 +115,8 @@ impl Filter for BouncingBall {
     }
 
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        self.shader.prepare(cx.gpu()?)
+        self.draw = cx.gpu()?.kernel(Self::NAME, WGSL)?;
+        self.draw.check_uniform::<Uniform>("parameters")
     }
 
     fn process(&mut self, frame: VideoFrame, cx: &mut Context<'_>) -> Result<VideoFrame> {
@@ -126,7 +129,8 @@ impl Filter for BouncingBall {
             colour: [red, green, blue, 1.0],
         };
         let mut out = frame.like()?;
-        self.shader.draw(cx.encoder()?, Some(&frame), &mut out, &uniform)?;
+        let call = self.draw.call(cx.encoder()?)?.texture("src", &frame)?.texture_mut("dst", &mut out)?;
+        call.uniform("parameters", &uniform)?.dispatch()?;
         Ok(out)
     }
 }

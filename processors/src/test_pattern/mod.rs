@@ -5,7 +5,7 @@ mod block;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streamlib_core::{
-    Context, Counter, Described, FrameRate, FrameShader, Next, Result, Size, Source, Timestamp, Tunable, VideoFormat, VideoFrame,
+    Context, Counter, Described, FrameRate, Kernel, Next, Result, Size, Source, Timestamp, Tunable, VideoFormat, VideoFrame,
     check_parameters,
 };
 
@@ -27,7 +27,7 @@ pub struct TestPattern {
     /// The number of the picture whose time is `origin`.
     base: u64,
     origin: Option<Timestamp>,
-    shader: FrameShader,
+    draw: Kernel,
     skipped: Counter,
     gpu_behind: Counter,
 }
@@ -54,7 +54,8 @@ impl Default for TestPatternParameters {
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
 struct Uniform {
-    bits: [u32; 5],
+    bits_0: [u32; 4],
+    bits_1: u32,
     cell: u32,
     left: [u32; 2],
     right: [u32; 2],
@@ -62,17 +63,18 @@ struct Uniform {
     _padding: u32,
 }
 
+streamlib_core::uniform_fields!(Uniform { bits_0, bits_1, cell, left, right, sweep });
+
 impl TestPattern {
     /// A pattern of this size and rate.
     pub fn new(parameters: TestPatternParameters) -> Result<Self> {
         check_parameters::<Self>(&parameters)?;
-        let shader = FrameShader::new(Self::NAME, WGSL);
         Ok(Self {
             parameters,
             next: 0,
             base: 0,
             origin: None,
-            shader,
+            draw: Kernel::default(),
             skipped: Counter::default(),
             gpu_behind: Counter::default(),
         })
@@ -105,8 +107,10 @@ impl TestPattern {
     fn uniform(&self, sequence: u64, time: Timestamp) -> Uniform {
         let [left, right] = block::corners(self.parameters.size);
         let way = time.as_secs_f64() / SWEEP_SECONDS;
+        let [a, b, c, d, bits_1] = Block { sequence, time }.words();
         Uniform {
-            bits: Block { sequence, time }.words(),
+            bits_0: [a, b, c, d],
+            bits_1,
             cell: block::cell(self.parameters.size),
             left,
             right,
@@ -155,7 +159,8 @@ impl Source for TestPattern {
         self.skipped = cx.counter("skipped");
         self.gpu_behind = cx.counter("gpu_behind");
         // After a failure its numbers and times go on: who aligns or records them cannot go back.
-        self.shader.prepare(cx.gpu()?)
+        self.draw = cx.gpu()?.kernel(Self::NAME, WGSL)?;
+        self.draw.check_uniform::<Uniform>("parameters")
     }
 
     fn produce(&mut self, cx: &mut Context<'_>) -> Result<Next<VideoFrame>> {
@@ -167,7 +172,8 @@ impl Source for TestPattern {
         let time = self.time_of(sequence);
         let frame = cx.frame(VideoFormat::rgba8(self.parameters.size))?;
         let mut frame = frame.with_time(time).with_sequence(sequence);
-        self.shader.draw(cx.encoder()?, None, &mut frame, &self.uniform(sequence, time))?;
+        let uniform = self.uniform(sequence, time);
+        self.draw.call(cx.encoder()?)?.texture_mut("dst", &mut frame)?.uniform("parameters", &uniform)?.dispatch()?;
         Ok(Next::Item(frame))
     }
 }

@@ -1,9 +1,11 @@
 //! The wgpu device with what must be counted and caught around it. GPU objects are created here and nowhere else.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::bind_groups::{BindGroups, ResourceId};
 use super::timeline::Submitter;
 use crate::{Error, ErrorKind, Result};
 
@@ -45,11 +47,76 @@ impl ByteCounters {
     }
 }
 
+/// GPU objects that were created. In the steady state of a stream none is, command encoders and the window system's textures apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct CreationStatistics {
+    /// Textures.
+    pub textures: u64,
+    /// Views of textures.
+    pub views: u64,
+    /// Buffers.
+    pub buffers: u64,
+    /// Bind groups.
+    pub bind_groups: u64,
+    /// Layouts of bind groups.
+    pub layouts: u64,
+    /// Pipelines, each with its shader module.
+    pub pipelines: u64,
+    /// Samplers.
+    pub samplers: u64,
+}
+
+#[derive(Default)]
+pub(super) struct CreationCounters {
+    textures: AtomicU64,
+    views: AtomicU64,
+    buffers: AtomicU64,
+    bind_groups: AtomicU64,
+    layouts: AtomicU64,
+    pipelines: AtomicU64,
+    samplers: AtomicU64,
+}
+
+impl CreationCounters {
+    pub(super) fn snapshot(&self) -> CreationStatistics {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        CreationStatistics {
+            textures: get(&self.textures),
+            views: get(&self.views),
+            buffers: get(&self.buffers),
+            bind_groups: get(&self.bind_groups),
+            layouts: get(&self.layouts),
+            pipelines: get(&self.pipelines),
+            samplers: get(&self.samplers),
+        }
+    }
+}
+
+/// The samplers that kernels are given.
+pub(super) struct Samplers {
+    pub(super) linear: (ResourceId, wgpu::Sampler),
+    pub(super) nearest: (ResourceId, wgpu::Sampler),
+}
+
+impl Samplers {
+    fn new(device: &wgpu::Device, created: &CreationCounters) -> Self {
+        let sampler = |filter| {
+            created.samplers.fetch_add(1, Ordering::Relaxed);
+            let descriptor = wgpu::SamplerDescriptor { mag_filter: filter, min_filter: filter, ..Default::default() };
+            (ResourceId::new(), device.create_sampler(&descriptor))
+        };
+        Self { linear: sampler(wgpu::FilterMode::Linear), nearest: sampler(wgpu::FilterMode::Nearest) }
+    }
+}
+
 pub(super) struct Device {
     pub(super) raw: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) submitter: Submitter,
     pub(super) bytes: ByteCounters,
+    pub(super) created: CreationCounters,
+    pub(super) bind_groups: BindGroups,
+    pub(super) samplers: Samplers,
     generation: u32,
     /// The first error that no error scope caught, of threads that do not look for theirs.
     stray: Arc<Stray>,
@@ -139,7 +206,10 @@ impl Device {
                 }
             }
         });
-        Ok(Arc::new(Self { raw, queue, submitter, bytes: ByteCounters::default(), generation, stray }))
+        let created = CreationCounters::default();
+        let samplers = Samplers::new(&raw, &created);
+        let (bytes, bind_groups) = Default::default();
+        Ok(Arc::new(Self { raw, queue, submitter, bytes, created, bind_groups, samplers, generation, stray }))
     }
 
     /// The first error since the last call that no call returned by itself: this thread's, if it attends to its errors, else
@@ -183,6 +253,7 @@ impl Device {
             wgpu::TextureFormat::Rgba8Unorm => &[wgpu::TextureFormat::Rgba8UnormSrgb],
             _ => &[],
         };
+        self.created.textures.fetch_add(1, Ordering::Relaxed);
         self.catch("cannot create a texture", || {
             self.raw.create_texture(&wgpu::TextureDescriptor {
                 label: Some("streamlib frame"),
@@ -198,9 +269,68 @@ impl Device {
     }
 
     pub(super) fn create_buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages, mapped: bool) -> Result<wgpu::Buffer> {
+        self.created.buffers.fetch_add(1, Ordering::Relaxed);
         self.catch("cannot create a buffer", || {
             self.raw.create_buffer(&wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: mapped })
         })
+    }
+
+    pub(super) fn create_view(&self, texture: &wgpu::Texture) -> wgpu::TextureView {
+        self.created.views.fetch_add(1, Ordering::Relaxed);
+        texture.create_view(&wgpu::TextureViewDescriptor::default())
+    }
+
+    pub(super) fn create_bind_group_layout(&self, label: &str, entries: &[wgpu::BindGroupLayoutEntry]) -> wgpu::BindGroupLayout {
+        self.created.layouts.fetch_add(1, Ordering::Relaxed);
+        self.raw.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(label), entries })
+    }
+
+    pub(super) fn create_bind_group(
+        &self,
+        label: &str,
+        layout: &wgpu::BindGroupLayout,
+        entries: &[wgpu::BindGroupEntry<'_>],
+    ) -> wgpu::BindGroup {
+        self.created.bind_groups.fetch_add(1, Ordering::Relaxed);
+        self.raw.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries })
+    }
+
+    /// A pipeline of a module that was checked. The error's message begins with `: `.
+    pub(super) fn create_compute_pipeline(
+        &self,
+        module: naga::Module,
+        entry_point: &str,
+        groups: &[Option<&wgpu::BindGroupLayout>],
+    ) -> Result<wgpu::ComputePipeline> {
+        self.created.pipelines.fetch_add(1, Ordering::Relaxed);
+        self.catch("", || {
+            let module = self.raw.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: None,
+                source: wgpu::ShaderSource::Naga(Cow::Owned(module)),
+            });
+            let layout = self.raw.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: None,
+                bind_group_layouts: groups,
+                immediate_size: 0,
+            });
+            self.raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: None,
+                layout: Some(&layout),
+                module: &module,
+                entry_point: Some(entry_point),
+                compilation_options: wgpu::PipelineCompilationOptions::default(),
+                cache: None,
+            })
+        })
+    }
+
+    /// How shaders may use storage textures of `format`.
+    pub(super) fn storage_access(&self, format: wgpu::TextureFormat) -> wgpu::TextureFormatFeatureFlags {
+        let mut flags = format.guaranteed_format_features(self.raw.features()).flags;
+        if self.allowed_usages(format).contains(wgpu::TextureUsages::STORAGE_BINDING) {
+            flags |= wgpu::TextureFormatFeatureFlags::STORAGE_WRITE_ONLY;
+        }
+        flags
     }
 
     /// What this device lets textures of `format` be used for.

@@ -8,7 +8,7 @@ use super::device::Attending;
 use super::slot::Lease;
 use super::staging::{ReadBack, StagingBuffer, recycle_upload};
 use super::timeline::ReadyToken;
-use super::uniform::UniformWriter;
+use super::uniform::{UniformOffsets, UniformWriter};
 use crate::{Error, ErrorKind, Result, VideoFrame};
 
 /// One command buffer in the making.
@@ -111,12 +111,12 @@ impl FrameEncoder {
         Ok(read_back)
     }
 
-    /// Writes shader parameters for a dispatch that is recorded next.
-    pub(super) fn uniforms(&mut self, bytes: &[u8]) -> Result<(wgpu::BindGroup, u32)> {
+    /// Writes the uniforms of a dispatch that is recorded next.
+    pub(super) fn uniforms(&mut self, uniforms: &[&[u8]]) -> Result<(wgpu::BindGroup, UniformOffsets)> {
         let gpu = self.gpu.clone();
         self.commands();
         let Some(commands) = &mut self.commands else { return Err(Error::new(ErrorKind::Gpu, "there is no command encoder")) };
-        self.uniforms.write(gpu.device(), gpu.uniform_blocks(), gpu.upload_ring(), commands, bytes)
+        self.uniforms.write(gpu.device(), gpu.uniform_blocks(), gpu.upload_ring(), commands, uniforms)
     }
 
     /// Submits what was recorded and lets the frames go; `None` when nothing was. Does not wait for the GPU.

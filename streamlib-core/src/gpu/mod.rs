@@ -1,12 +1,12 @@
 //! The GPU: one device and queue, pooled textures, uploads, read-backs, shaders and conversions.
 
 mod adapter;
+mod bind_groups;
 mod convert;
 mod device;
 mod encoder;
-mod layouts;
+mod kernel;
 mod pool;
-mod shader;
 mod slot;
 mod staging;
 mod timeline;
@@ -20,11 +20,14 @@ use std::time::Duration;
 
 pub use adapter::{AdapterChoice, AdapterOptions};
 pub(crate) use convert::loss;
-pub use device::ByteStatistics;
 pub(crate) use device::attend_errors;
+pub use device::{ByteStatistics, CreationStatistics};
 pub use encoder::FrameEncoder;
+pub use kernel::{
+    Kernel, KernelCall, KernelOptions, KernelStatistics, Scalar, Uniform, UniformField, UniformLayout, UniformNumber,
+    UniformType, UniformValue, type_of_field,
+};
 pub use pool::{LeaseReport, TextureStatistics};
-pub use shader::FrameShader;
 pub(crate) use slot::Lease;
 pub use staging::{ReadBack, ReadBackView};
 pub use timeline::ReadyToken;
@@ -59,6 +62,10 @@ pub struct GpuStatistics {
     pub textures: TextureStatistics,
     /// Bytes moved.
     pub bytes: ByteStatistics,
+    /// Compiled kernels.
+    pub kernels: KernelStatistics,
+    /// GPU objects that were created.
+    pub created: CreationStatistics,
 }
 
 /// One GPU device with everything that frames need of it. Cloning is cheap and gives the same device.
@@ -73,7 +80,7 @@ struct Inner {
     upload_ring: Arc<staging::BufferRing>,
     read_back_ring: Arc<staging::BufferRing>,
     uniform_blocks: uniform::UniformBlocks,
-    layouts: layouts::Layouts,
+    kernels: kernel::KernelCache,
     conversions: convert::Conversions,
     device: Arc<device::Device>,
 }
@@ -106,7 +113,7 @@ impl GpuContext {
             upload_ring: Arc::default(),
             read_back_ring: Arc::default(),
             uniform_blocks: uniform::UniformBlocks::new(&device),
-            layouts: layouts::Layouts::new(&device),
+            kernels: kernel::KernelCache::default(),
             conversions: convert::Conversions::default(),
             device,
         })))
@@ -207,6 +214,8 @@ impl GpuContext {
             backend: self.0.choice.chosen.backend.to_str().into(),
             textures: self.0.pool.statistics(),
             bytes: self.0.device.bytes.snapshot(),
+            kernels: self.0.kernels.statistics(self.0.device.bind_groups.len()),
+            created: self.0.device.created.snapshot(),
         }
     }
 
@@ -243,10 +252,6 @@ impl GpuContext {
 
     fn device(&self) -> &Arc<device::Device> {
         &self.0.device
-    }
-
-    fn layouts(&self) -> &layouts::Layouts {
-        &self.0.layouts
     }
 
     fn upload_ring(&self) -> &Arc<staging::BufferRing> {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use super::bind_groups::ResourceId;
 use super::device::Device;
 use super::slot::{Lease, Slot, TextureKey};
 use crate::{Error, ErrorKind, Result, VideoFormat};
@@ -131,7 +132,8 @@ impl TexturePool {
     fn create(&self, key: TextureKey, taker: &Arc<str>) -> Result<Lease> {
         match self.device.create_texture(key.size, key.pixel.texture_format(), USAGES) {
             Ok(texture) => {
-                let slot = Arc::new(Slot::new(texture, key, self.this.clone()));
+                let view = self.device.create_view(&texture);
+                let slot = Arc::new(Slot::new(texture, view, key, self.this.clone()));
                 let mut state = self.state();
                 state.slots.push(slot.clone());
                 // Room for every slot of this key, so that giving back never allocates.
@@ -161,6 +163,11 @@ impl TexturePool {
         }
         drop(state);
         self.returned.notify_one();
+    }
+
+    /// A slot is gone: so are the bind groups with it in them.
+    pub(super) fn forget(&self, slot: ResourceId) {
+        self.device.bind_groups.forget(slot);
     }
 
     pub(super) fn statistics(&self) -> TextureStatistics {

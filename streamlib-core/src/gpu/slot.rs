@@ -1,9 +1,10 @@
-//! A pooled texture with everything that belongs to it.
+//! A pooled texture with what belongs to it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
+use super::bind_groups::ResourceId;
 use super::pool::TexturePool;
 use crate::PixelFormat;
 
@@ -23,15 +24,13 @@ impl TextureKey {
 /// No submission has this number: the commands that write the frame have not been submitted yet.
 const NOT_SUBMITTED: u64 = u64::MAX;
 
-/// One texture, its views, its bind groups and who has it. Views and bind groups hold no `Arc` of the slot.
+/// One texture, its view and who has it. The bind groups with it in them go when it goes; neither they nor the view hold an `Arc` of
+/// the slot.
 pub(super) struct Slot {
     pub(super) texture: Arc<wgpu::Texture>,
     pub(super) key: TextureKey,
     pub(super) view: wgpu::TextureView,
-    /// The bind group through which shaders read it, made when first needed.
-    pub(super) sampled: OnceLock<wgpu::BindGroup>,
-    /// The bind group through which compute shaders write it, made when first needed.
-    pub(super) storage: OnceLock<wgpu::BindGroup>,
+    pub(super) id: ResourceId,
     pool: Weak<TexturePool>,
     leases: AtomicUsize,
     ready: AtomicU64,
@@ -40,13 +39,12 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    pub(super) fn new(texture: wgpu::Texture, key: TextureKey, pool: Weak<TexturePool>) -> Self {
+    pub(super) fn new(texture: wgpu::Texture, view: wgpu::TextureView, key: TextureKey, pool: Weak<TexturePool>) -> Self {
         Self {
-            view: texture.create_view(&wgpu::TextureViewDescriptor::default()),
+            view,
             texture: Arc::new(texture),
             key,
-            sampled: OnceLock::new(),
-            storage: OnceLock::new(),
+            id: ResourceId::new(),
             pool,
             leases: AtomicUsize::new(0),
             ready: AtomicU64::new(NOT_SUBMITTED),
@@ -67,6 +65,14 @@ impl Slot {
 
     fn set_taken(&self, taken: Option<(Arc<str>, Instant)>) {
         *self.taken.lock().unwrap_or_else(PoisonError::into_inner) = taken;
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if let Some(pool) = self.pool.upgrade() {
+            pool.forget(self.id);
+        }
     }
 }
 

@@ -1,51 +1,61 @@
 //! Shader parameters: blocks that are written through mapped memory and bound with a dynamic offset.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use smallvec::SmallVec;
 
 use super::device::Device;
 use super::staging::{BufferRing, StagingBuffer, recycle_upload, upload_buffer};
 use crate::{Error, ErrorKind, Result};
 
 /// The size of a block.
-const BLOCK_BYTES: u64 = 16 * 1024;
+const BLOCK_BYTES: u64 = 64 * 1024;
 
-/// The most bytes one shader's parameters can have: what a binding of a block may span.
-pub(super) const MAX_UNIFORM_BYTES: u64 = 1024;
+/// The most bytes a uniform can have: what a binding of a block spans.
+pub(super) const MAX_UNIFORM_BYTES: u64 = 4096;
 
-/// A piece of GPU memory for the parameters of one submission.
+/// The most uniforms of one kernel.
+pub(super) const MAX_UNIFORMS: usize = 4;
+
+/// Where in a block each uniform of a kernel lies.
+pub(super) type UniformOffsets = SmallVec<[u32; MAX_UNIFORMS]>;
+
+/// A piece of GPU memory for the parameters of one submission, and by how many uniforms a kernel has, the bind group in which each
+/// of them has an offset of its own.
 struct Block {
     buffer: wgpu::Buffer,
-    bind_group: wgpu::BindGroup,
+    bind_groups: [OnceLock<wgpu::BindGroup>; MAX_UNIFORMS],
 }
 
 /// Blocks that no encoder is using.
 pub(super) struct UniformBlocks {
-    layout: wgpu::BindGroupLayout,
+    /// By how many uniforms a kernel has, less one.
+    layouts: [wgpu::BindGroupLayout; MAX_UNIFORMS],
     alignment: u64,
     free: Mutex<Vec<Arc<Block>>>,
 }
 
 impl UniformBlocks {
     pub(super) fn new(device: &Device) -> Self {
-        let layout = device.raw.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some("streamlib parameters"),
-            entries: &[wgpu::BindGroupLayoutEntry {
-                binding: 0,
-                visibility: wgpu::ShaderStages::COMPUTE | wgpu::ShaderStages::FRAGMENT,
-                ty: wgpu::BindingType::Buffer {
-                    ty: wgpu::BufferBindingType::Uniform,
-                    has_dynamic_offset: true,
-                    min_binding_size: None,
-                },
-                count: None,
-            }],
-        });
+        let entry = |binding| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Uniform,
+                has_dynamic_offset: true,
+                min_binding_size: None,
+            },
+            count: None,
+        };
+        let entries: [_; MAX_UNIFORMS] = std::array::from_fn(|binding| entry(binding as u32));
+        let layouts = std::array::from_fn(|last| device.create_bind_group_layout("streamlib parameters", &entries[..=last]));
         let alignment = u64::from(device.raw.limits().min_uniform_buffer_offset_alignment);
-        Self { layout, alignment, free: Mutex::default() }
+        Self { layouts, alignment, free: Mutex::default() }
     }
 
-    pub(super) fn layout(&self) -> &wgpu::BindGroupLayout {
-        &self.layout
+    /// The layout of a kernel's group 1, if it has so many uniforms, at least one.
+    pub(super) fn layout(&self, uniforms: usize) -> &wgpu::BindGroupLayout {
+        &self.layouts[uniforms - 1]
     }
 
     fn take(&self, device: &Device) -> Result<Arc<Block>> {
@@ -54,19 +64,20 @@ impl UniformBlocks {
         }
         let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
         let buffer = device.create_buffer("streamlib parameters", BLOCK_BYTES, usage, false)?;
-        let bind_group = device.raw.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("streamlib parameters"),
-            layout: &self.layout,
-            entries: &[wgpu::BindGroupEntry {
-                binding: 0,
-                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                    buffer: &buffer,
-                    offset: 0,
-                    size: std::num::NonZeroU64::new(MAX_UNIFORM_BYTES),
-                }),
-            }],
-        });
-        Ok(Arc::new(Block { buffer, bind_group }))
+        Ok(Arc::new(Block { buffer, bind_groups: Default::default() }))
+    }
+
+    fn bind_group<'a>(&self, device: &Device, block: &'a Block, uniforms: usize) -> &'a wgpu::BindGroup {
+        block.bind_groups[uniforms - 1].get_or_init(|| {
+            let resource = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                buffer: &block.buffer,
+                offset: 0,
+                size: std::num::NonZeroU64::new(MAX_UNIFORM_BYTES),
+            });
+            let entry = |binding| wgpu::BindGroupEntry { binding: binding as u32, resource: resource.clone() };
+            let entries: [_; MAX_UNIFORMS] = std::array::from_fn(entry);
+            device.create_bind_group("streamlib parameters", self.layout(uniforms), &entries[..uniforms])
+        })
     }
 }
 
@@ -84,21 +95,18 @@ struct Open {
 }
 
 impl UniformWriter {
-    /// Writes `bytes` where a shader recorded next can read them; returns the bind group and its offset.
+    /// Writes what a kernel that is recorded next can read: each uniform's bytes. Returns the bind group and the offsets in it.
+    /// No uniform has more than [`MAX_UNIFORM_BYTES`], and there is at least one.
     pub(super) fn write(
         &mut self,
         device: &Device,
         blocks: &UniformBlocks,
         ring: &BufferRing,
         commands: &mut wgpu::CommandEncoder,
-        bytes: &[u8],
-    ) -> Result<(wgpu::BindGroup, u32)> {
-        let size = (bytes.len() as u64).next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT);
-        if size > MAX_UNIFORM_BYTES {
-            return Err(Error::new(ErrorKind::InvalidArgument, format!("{size} bytes of shader parameters are too many"))
-                .hint(format!("at most {MAX_UNIFORM_BYTES} fit; put the rest into a texture")));
-        }
-        if let Some(full) = self.current.take_if(|open| open.offset + MAX_UNIFORM_BYTES > BLOCK_BYTES) {
+        uniforms: &[&[u8]],
+    ) -> Result<(wgpu::BindGroup, UniformOffsets)> {
+        let room = uniforms.len() as u64 * MAX_UNIFORM_BYTES;
+        if let Some(full) = self.current.take_if(|open| open.offset + room > BLOCK_BYTES) {
             self.used.push(full);
         }
         let open = match &mut self.current {
@@ -107,19 +115,26 @@ impl UniformWriter {
                 none.insert(Open { block: blocks.take(device)?, staging: upload_buffer(device, ring, BLOCK_BYTES)?, offset: 0 })
             }
         };
-        let offset = open.offset;
-        let end = offset + bytes.len() as u64;
+        let begin = open.offset;
+        let mut offsets = UniformOffsets::new();
+        let size = |bytes: &[u8]| (bytes.len() as u64).next_multiple_of(blocks.alignment.max(wgpu::COPY_BUFFER_ALIGNMENT));
+        let end = begin + uniforms.iter().map(|bytes| size(bytes)).sum::<u64>();
         let mut view = open
             .staging
             .raw
-            .get_mapped_range_mut(offset..offset + size)
+            .get_mapped_range_mut(begin..end)
             .map_err(|error| Error::new(ErrorKind::Gpu, "cannot write shader parameters").caused_by(error))?;
-        view.slice(..bytes.len()).copy_from_slice(bytes);
+        let mut at = 0;
+        for bytes in uniforms {
+            offsets.push((begin + at) as u32);
+            view.slice(at as usize..at as usize + bytes.len()).copy_from_slice(bytes);
+            at += size(bytes);
+            device.bytes.uniforms.fetch_add(bytes.len() as u64, std::sync::atomic::Ordering::Relaxed);
+        }
         drop(view);
-        commands.copy_buffer_to_buffer(&open.staging.raw, offset, &open.block.buffer, offset, size);
-        open.offset = end.next_multiple_of(blocks.alignment);
-        device.bytes.uniforms.fetch_add(bytes.len() as u64, std::sync::atomic::Ordering::Relaxed);
-        Ok((open.block.bind_group.clone(), offset as u32))
+        commands.copy_buffer_to_buffer(&open.staging.raw, begin, &open.block.buffer, begin, end - begin);
+        open.offset = end;
+        Ok((blocks.bind_group(device, &open.block, uniforms.len()).clone(), offsets))
     }
 
     /// Before submission: unmaps what was written and arranges for it to be mapped again.

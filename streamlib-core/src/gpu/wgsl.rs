@@ -1,16 +1,16 @@
 //! Checks WGSL before any driver sees it, so that a mistake is named with its place and its line.
 
 use naga::SourceLocation;
-use naga::valid::{Capabilities, ValidationFlags, Validator};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 
-/// The module, if it is sound. Otherwise what is wrong, as `, line 2, column 11: no definition in scope for identifier: `y` (in
+/// The module and what naga found out about it, if it is sound. Otherwise what is wrong, as `, line 2, column 11: no definition in scope for identifier: `y` (in
 /// "let x = y;")`.
-pub(super) fn checked(wgsl: &str) -> Result<naga::Module, String> {
+pub(super) fn checked(wgsl: &str) -> Result<(naga::Module, ModuleInfo), String> {
     let module =
         naga::front::wgsl::parse_str(wgsl).map_err(|error| at(wgsl, error.location(wgsl), error.message().to_string()))?;
     // What an adapter lacks is found when the pipeline is made.
     match Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module) {
-        Ok(_) => Ok(module),
+        Ok(info) => Ok((module, info)),
         Err(error) => {
             // Of the places that naga names, the smallest: the others are what it lies in.
             let ranges = error.spans().filter_map(|(span, _)| Some((span.to_range()?.len(), *span)));

@@ -7,9 +7,11 @@ mod layout;
 mod matrix;
 
 use layout::{Layout, Packing, blocks, chroma_samples};
-use matrix::{Rows, rgb_to_yuv, yuv_to_rgb};
+use std::sync::OnceLock;
 
-use super::{FrameEncoder, FrameShader, GpuContext};
+use matrix::{rgb_to_yuv, yuv_to_rgb};
+
+use super::{FrameEncoder, GpuContext, Kernel, KernelOptions};
 use crate::{Alpha, ChromaSite, Color, Error, ErrorKind, PixelFormat, Result, VideoFormat, VideoFrame};
 
 /// What a conversion takes away, worst first: smaller is better.
@@ -62,31 +64,35 @@ const TARGETS: &[Target] = &[
 
 const SITES: [ChromaSite; 2] = [ChromaSite::Left, ChromaSite::Center];
 
-/// The shaders of all pairs, by target, source and chroma site. Each is compiled when it is first used.
+/// The kernels of all pairs, by target, source and chroma site. Each is compiled when it is first used.
 pub(super) struct Conversions {
-    shaders: Vec<Vec<[FrameShader; 2]>>,
+    kernels: Vec<Vec<[OnceLock<Kernel>; 2]>>,
 }
 
 impl Default for Conversions {
     fn default() -> Self {
-        let shader = |target: &Target, from: PixelFormat, site: ChromaSite| {
-            let mut constants = Layout::of(from).constants(site);
-            constants.extend(target.constants);
-            FrameShader::new(target.label, target.wgsl).with_constants(constants)
-        };
-        let sources = |target| PixelFormat::ALL.iter().map(|from| SITES.map(|site| shader(target, *from, site))).collect();
-        Self { shaders: TARGETS.iter().map(sources).collect() }
+        let sources = |_: &Target| PixelFormat::ALL.iter().map(|_| Default::default()).collect();
+        Self { kernels: TARGETS.iter().map(sources).collect() }
     }
 }
 
 impl Conversions {
-    fn shader(&self, from: VideoFormat, to: PixelFormat) -> Option<&FrameShader> {
+    /// The kernel of a pair; `None` if there is no such conversion.
+    fn kernel(&self, gpu: &GpuContext, from: VideoFormat, to: PixelFormat) -> Option<Result<&Kernel>> {
         let target = TARGETS.iter().position(|target| target.pixel == to)?;
-        let source = PixelFormat::ALL.iter().position(|pixel| *pixel == from.pixel)?;
+        let source = PixelFormat::ALL.iter().position(|pixel| *pixel == from.pixel).filter(|_| from.pixel != to)?;
         // The site makes a difference only where halved chroma is interpolated.
         let is_interpolated = to == PixelFormat::Rgba8 && Layout::of(from.pixel).chroma[0] == 2;
         let site = usize::from(is_interpolated && from.color.chroma_site == ChromaSite::Center);
-        (from.pixel != to).then(|| &self.shaders[target][source][site])
+        let kernel = &self.kernels[target][source][site];
+        if let Some(kernel) = kernel.get() {
+            return Some(Ok(kernel));
+        }
+        let Target { label, wgsl, constants, .. } = &TARGETS[target];
+        let constants = [&Layout::of(from.pixel).constants(SITES[site]), *constants].concat();
+        // Whoever else compiles it meanwhile finds the same one in the cache.
+        let compiled = gpu.kernel_with(label, wgsl, &KernelOptions { constants: &constants, ..Default::default() });
+        Some(compiled.map(|compiled| kernel.get_or_init(|| compiled)))
     }
 }
 
@@ -94,12 +100,16 @@ impl Conversions {
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
 struct Parameters {
-    rows: Rows,
+    first: [f32; 4],
+    second: [f32; 4],
+    third: [f32; 4],
     size: [u32; 2],
     cr_from_cb: [u32; 2],
     chroma_top: u32,
     _padding: [u32; 3],
 }
+
+crate::uniform_fields!(Parameters { first, second, third, size, cr_from_cb, chroma_top });
 
 /// What a picture of `from` is once it was converted. Matrix and range stay: for `rgba8` they say what a later conversion to
 /// Y'CbCr will use. Chroma that was resampled across, or is no longer subsampled, counts as sited left.
@@ -112,7 +122,7 @@ fn converted(from: VideoFormat, to: PixelFormat) -> VideoFormat {
 
 pub(super) fn convert(gpu: &GpuContext, encoder: &mut FrameEncoder, source: &VideoFrame, to: PixelFormat) -> Result<VideoFrame> {
     let format = source.format();
-    let Some(shader) = gpu.0.conversions.shader(format, to) else {
+    let Some(kernel) = gpu.0.conversions.kernel(gpu, format, to) else {
         let targets = TARGETS.iter().map(|target| target.pixel.name()).collect::<Vec<_>>().join(", ");
         let message = match format.pixel == to {
             true => format!("a frame of {to} needs no conversion to {to}"),
@@ -120,20 +130,25 @@ pub(super) fn convert(gpu: &GpuContext, encoder: &mut FrameEncoder, source: &Vid
         };
         return Err(Error::new(ErrorKind::Unsupported, message).hint(format!("frames are converted to {targets}")));
     };
+    let kernel = kernel?;
     let layout = Layout::of(format.pixel);
+    let [first, second, third] = match layout.packing {
+        Packing::Pixels | Packing::Triples => rgb_to_yuv(format.color),
+        Packing::Planes | Packing::Pairs => yuv_to_rgb(format.color),
+    };
     let parameters = Parameters {
-        rows: if layout.packing == Packing::Pixels || layout.packing == Packing::Triples {
-            rgb_to_yuv(format.color)
-        } else {
-            yuv_to_rgb(format.color)
-        },
+        first,
+        second,
+        third,
         size: [format.size.width(), format.size.height()],
         cr_from_cb: layout.cr_from_cb(format.size),
         chroma_top: layout.chroma_top(format.size),
         _padding: [0; 3],
     };
     let mut destination = source.like_with(converted(format, to))?;
-    shader.draw_over(encoder, Some(source), &mut destination, &parameters, blocks(format))?;
+    let (width, height) = blocks(format);
+    let call = kernel.call(encoder)?.texture("src", source)?.texture_mut("dst", &mut destination)?;
+    call.uniform("parameters", &parameters)?.dispatch_over(width, height)?;
     Ok(destination)
 }
 

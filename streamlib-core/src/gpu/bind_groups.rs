@@ -1,0 +1,65 @@
+//! Bind groups, kept for as long as all that they bind exists.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use smallvec::SmallVec;
+
+use super::device::Device;
+
+/// A number for something that can be bound, or that binds: never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct ResourceId(u64);
+
+impl ResourceId {
+    pub(super) fn new() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+}
+
+/// The kernel, and what its bindings are bound to, in their order.
+pub(super) type Key = SmallVec<[ResourceId; 8]>;
+
+/// The bind groups of all kernels. Pools hand the same few textures out again and again, so that a stream soon finds all of its
+/// groups here.
+///
+/// A group keeps its textures alive, so it must not outlive them in the pool: whoever lets go of a resource calls
+/// [`forget`](Self::forget). The lock is held for a look-up; groups are made outside of it.
+#[derive(Default)]
+pub(super) struct BindGroups {
+    groups: Mutex<HashMap<Key, wgpu::BindGroup>>,
+}
+
+impl BindGroups {
+    fn groups(&self) -> MutexGuard<'_, HashMap<Key, wgpu::BindGroup>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The group of this key, made if there is none yet.
+    pub(super) fn find<'r>(
+        &self,
+        device: &Device,
+        key: Key,
+        layout: &wgpu::BindGroupLayout,
+        resource: impl Fn(usize) -> wgpu::BindingResource<'r>,
+    ) -> wgpu::BindGroup {
+        if let Some(group) = self.groups().get(&key) {
+            return group.clone();
+        }
+        let entry = |binding| wgpu::BindGroupEntry { binding: binding as u32, resource: resource(binding) };
+        let entries: SmallVec<[_; 8]> = (0..key.len() - 1).map(entry).collect();
+        let group = device.create_bind_group("streamlib kernel", layout, &entries);
+        self.groups().entry(key).or_insert(group).clone()
+    }
+
+    /// Lets go of every group with this in it.
+    pub(super) fn forget(&self, id: ResourceId) {
+        self.groups().retain(|key, _| !key.contains(&id));
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.groups().len()
+    }
+}

@@ -1,0 +1,315 @@
+//! One call of a kernel: what is bound, then the dispatch.
+
+use std::any::TypeId;
+
+use smallvec::SmallVec;
+
+use super::interface::{BindingKind, UniformBinding, format_name};
+use super::layout::{Uniform, UniformType, UniformValue};
+use super::{Compiled, Kernel};
+use crate::gpu::bind_groups::{Key, ResourceId};
+use crate::gpu::encoder::FrameEncoder;
+use crate::{Result, VideoFrame};
+
+/// The value of a single field: whatever can be a field of a [`Uniform`].
+pub trait UniformNumber {
+    /// As the WGSL has it.
+    fn ty(&self) -> UniformType;
+
+    /// Its bytes in memory.
+    fn bytes(&self) -> &[u8];
+}
+
+impl<V: UniformValue + bytemuck::NoUninit> UniformNumber for V {
+    fn ty(&self) -> UniformType {
+        V::TYPE
+    }
+
+    fn bytes(&self) -> &[u8] {
+        bytemuck::bytes_of(self)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Bound<'a> {
+    Frame(&'a VideoFrame),
+    Sampler(wgpu::FilterMode),
+}
+
+/// A call of a [`Kernel`] in the making. Give it everything that [`Kernel::describe`] names, samplers apart; then dispatch.
+///
+/// Frames are kept until the encoder is submitted. An error leaves nothing recorded.
+#[must_use = "nothing is recorded before `dispatch`"]
+pub struct KernelCall<'a> {
+    kernel: &'a Kernel,
+    compiled: &'a Compiled,
+    encoder: &'a mut FrameEncoder,
+    bound: SmallVec<[Option<Bound<'a>>; 8]>,
+    uniforms: SmallVec<[SmallVec<[u8; 128]>; 1]>,
+}
+
+impl Kernel {
+    /// Begins a call, to be recorded in `encoder`. Fails if it was not compiled.
+    pub fn call<'a>(&'a self, encoder: &'a mut FrameEncoder) -> Result<KernelCall<'a>> {
+        let compiled = self.compiled()?;
+        let interface = &compiled.interface;
+        let mut bound = SmallVec::new();
+        bound.resize(interface.bindings.len(), None);
+        let mut uniforms = SmallVec::new();
+        uniforms.resize(interface.uniforms.len(), SmallVec::new());
+        Ok(KernelCall { kernel: self, compiled, encoder, bound, uniforms })
+    }
+}
+
+impl Compiled {
+    fn binding(&self, name: &str) -> Option<(usize, BindingKind)> {
+        let bindings = &self.interface.bindings;
+        let place = bindings.iter().position(|binding| binding.name == name)?;
+        Some((place, bindings[place].kind))
+    }
+
+    /// Whether a name is declared, but by nothing used: the author is at work.
+    fn is_unused(&self, name: &str) -> bool {
+        self.interface.unused.iter().any(|unused| unused == name)
+    }
+
+    /// The uniform of that name, which lies in memory as `U` does; `None` if nothing uses it. The error begins after the kernel's
+    /// name.
+    pub(super) fn checked_uniform<U: Uniform>(&self, name: &str) -> Result<Option<usize>, String> {
+        let Some((place, uniform)) = self.uniform_named(name)? else { return Ok(None) };
+        let this = TypeId::of::<U>();
+        if uniform.checked.get() != Some(&this) {
+            let fits = uniform.declared.check(U::LAYOUT, size_of::<U>());
+            fits.map_err(|message| format!("has a uniform '{name}' that {message}"))?;
+            // Whoever was first; the others are checked each time.
+            let _ = uniform.checked.set(this);
+        }
+        Ok(Some(place))
+    }
+
+    fn uniform_named(&self, name: &str) -> Result<Option<(usize, &UniformBinding)>, String> {
+        let uniforms = &self.interface.uniforms;
+        match uniforms.iter().position(|uniform| uniform.name == name) {
+            Some(place) => Ok(Some((place, &uniforms[place]))),
+            None if self.is_unused(name) => Ok(None),
+            None => Err(self.unknown("uniform", name)),
+        }
+    }
+
+    fn unknown(&self, what: &str, name: &str) -> String {
+        format!("has no {what} '{name}'; it has {}", self.interface.describe())
+    }
+}
+
+impl<'a> KernelCall<'a> {
+    /// The frame that a `texture_2d<f32>`, or a storage texture for reading, stands for.
+    pub fn texture(mut self, name: &str, frame: &'a VideoFrame) -> Result<Self> {
+        match self.compiled.binding(name) {
+            Some((place, BindingKind::Texture)) => self.bound[place] = Some(Bound::Frame(frame)),
+            Some((place, BindingKind::StorageTexture { format, access: wgpu::StorageTextureAccess::ReadOnly })) => {
+                self.check_format(name, format, frame)?;
+                self.bound[place] = Some(Bound::Frame(frame));
+            }
+            Some((_, kind @ BindingKind::StorageTexture { .. })) => {
+                return Err(self.kernel.wrong(format!("writes '{name}', {kind}")).hint("give it with `texture_mut`"));
+            }
+            Some((_, kind)) => return Err(self.kernel.wrong(format!("was given a frame for '{name}', which is {kind}"))),
+            None if self.compiled.is_unused(name) => {}
+            None => return Err(self.kernel.wrong(self.compiled.unknown("texture", name))),
+        }
+        Ok(self)
+    }
+
+    /// The frame that a storage texture writes, or reads and writes. Its format must be the declared one, and it must not have
+    /// been written to a port yet.
+    pub fn texture_mut(mut self, name: &str, frame: &'a mut VideoFrame) -> Result<Self> {
+        match self.compiled.binding(name) {
+            Some((_, kind @ BindingKind::StorageTexture { access: wgpu::StorageTextureAccess::ReadOnly, .. })) => {
+                return Err(self.kernel.wrong(format!("only reads '{name}', {kind}")).hint("give it with `texture`"));
+            }
+            Some((place, BindingKind::StorageTexture { format, .. })) => {
+                self.check_format(name, format, frame)?;
+                self.encoder.writes(frame)?;
+                self.bound[place] = Some(Bound::Frame(frame));
+            }
+            Some((_, kind)) => {
+                return Err(self
+                    .kernel
+                    .wrong(format!("does not write '{name}', which is {kind}"))
+                    .hint("give it with `texture`"));
+            }
+            None if self.compiled.is_unused(name) => {}
+            None => return Err(self.kernel.wrong(self.compiled.unknown("texture", name))),
+        }
+        Ok(self)
+    }
+
+    fn check_format(&self, name: &str, format: wgpu::TextureFormat, frame: &VideoFrame) -> Result<()> {
+        let actual = frame.format().pixel.texture_format();
+        if actual == format {
+            return Ok(());
+        }
+        let (format, actual) = (format_name(format), format_name(actual));
+        let message = format!("takes {format} as '{name}', but the frame is {}, whose texture is {actual}", frame.format());
+        Err(self.kernel.wrong(message))
+    }
+
+    /// How a sampler samples between texels. Without it, linearly. Beyond the edge every sampler repeats the edge.
+    pub fn sampler(mut self, name: &str, filter: wgpu::FilterMode) -> Result<Self> {
+        match self.compiled.binding(name) {
+            Some((place, BindingKind::Sampler)) => self.bound[place] = Some(Bound::Sampler(filter)),
+            Some((_, kind)) => return Err(self.kernel.wrong(format!("was given a sampler for '{name}', which is {kind}"))),
+            None if self.compiled.is_unused(name) => {}
+            None => return Err(self.kernel.wrong(self.compiled.unknown("sampler", name))),
+        }
+        Ok(self)
+    }
+
+    /// The value of a uniform. That `U` has the names, offsets and types of the WGSL's is checked at the first call.
+    pub fn uniform<U: Uniform>(mut self, name: &str, value: &U) -> Result<Self> {
+        if let Some(place) = self.compiled.checked_uniform::<U>(name).map_err(|message| self.kernel.wrong(message))? {
+            let size = self.compiled.interface.uniforms[place].declared.bytes as usize;
+            let bytes = &mut self.uniforms[place];
+            bytes.clear();
+            bytes.extend_from_slice(bytemuck::bytes_of(value));
+            bytes.resize(size, 0);
+        }
+        Ok(self)
+    }
+
+    /// The value of a uniform, field by field: `.fields("ball", &[("centre", &[0.5f32, 0.5]), ("radius", &0.1f32)])`. Every field is
+    /// to be given, those of inner structs as `inner.field`; a uniform that is no struct has one field without a name.
+    pub fn fields(mut self, name: &str, fields: &[(&str, &dyn UniformNumber)]) -> Result<Self> {
+        let named = self.compiled.uniform_named(name).map_err(|message| self.kernel.wrong(message))?;
+        let Some((place, uniform)) = named else { return Ok(self) };
+        let declared = &uniform.declared;
+        let bytes = &mut self.uniforms[place];
+        bytes.clear();
+        bytes.resize(declared.bytes as usize, 0);
+        declared.write(fields, bytes).map_err(|message| self.kernel.wrong(format!("has a uniform '{name}' that {message}")))?;
+        Ok(self)
+    }
+
+    /// Records the call, one invocation for each texel of the first texture that is written; the number of workgroups is rounded
+    /// up, so check the bounds.
+    pub fn dispatch(self) -> Result<()> {
+        let bindings = self.compiled.interface.bindings.iter().zip(&self.bound);
+        let written = bindings.filter(|(binding, _)| binding.kind.is_written()).find_map(|(_, bound)| match bound {
+            Some(Bound::Frame(frame)) => Some(frame.format().texture_size()),
+            _ => None,
+        });
+        match written {
+            Some(extent) => self.dispatch_over(extent.width, extent.height),
+            None => {
+                self.check_complete()?;
+                Err(self.kernel.wrong("writes no texture that says how often to call it".into()).hint("call `dispatch_over`"))
+            }
+        }
+    }
+
+    /// Records the call with so many invocations across and down, rounded up to whole workgroups.
+    pub fn dispatch_over(self, width: u32, height: u32) -> Result<()> {
+        let [x, y, _] = self.compiled.interface.workgroup;
+        self.dispatch_groups([width.div_ceil(x), height.div_ceil(y), 1])
+    }
+
+    /// Records the call with so many workgroups.
+    pub fn dispatch_groups(self, groups: [u32; 3]) -> Result<()> {
+        self.check_complete()?;
+        self.check_aliases()?;
+        let Self { kernel, compiled, encoder, bound, uniforms } = self;
+        let gpu = encoder.gpu().clone();
+        let limit = gpu.device().raw.limits().max_compute_workgroups_per_dimension;
+        if groups.iter().any(|count| *count > limit) {
+            return Err(
+                kernel.wrong(format!("was to run in {groups:?} workgroups; this adapter takes {limit} in each direction"))
+            );
+        }
+        if compiled.device_generation != gpu.timeline().generation() {
+            return Err(kernel.wrong("was compiled for another GPU device".into()).hint("compile it again, in `setup`"));
+        }
+        for frame in bound.iter().filter_map(|bound| if let Some(Bound::Frame(frame)) = bound { Some(frame) } else { None }) {
+            encoder.reads(frame);
+        }
+        let group = compiled.layout.as_ref().map(|layout| bind_group(&gpu, compiled, layout, &bound));
+        let bytes: SmallVec<[&[u8]; 4]> = uniforms.iter().map(|bytes| &**bytes).collect();
+        let uniforms = if bytes.is_empty() { None } else { Some(encoder.uniforms(&bytes)?) };
+        let descriptor = wgpu::ComputePassDescriptor { label: Some(&kernel.label), timestamp_writes: None };
+        let mut pass = encoder.commands().begin_compute_pass(&descriptor);
+        pass.set_pipeline(&compiled.pipeline);
+        if let Some(group) = &group {
+            pass.set_bind_group(0, group, &[]);
+        }
+        if let Some((group, offsets)) = &uniforms {
+            pass.set_bind_group(1, group, offsets);
+        }
+        pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
+        Ok(())
+    }
+
+    /// Everything is given, samplers apart.
+    fn check_complete(&self) -> Result<()> {
+        let interface = &self.compiled.interface;
+        let bindings = interface.bindings.iter().zip(&self.bound);
+        let missing = bindings.filter(|(binding, bound)| bound.is_none() && binding.kind != BindingKind::Sampler);
+        let missing = missing.map(|(binding, _)| &*binding.name);
+        let uniforms = interface.uniforms.iter().zip(&self.uniforms);
+        let missing = missing.chain(uniforms.filter(|(_, bytes)| bytes.is_empty()).map(|(uniform, _)| &*uniform.name));
+        let missing = missing.fold(String::new(), |list, name| if list.is_empty() { name.into() } else { list + ", " + name });
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(self.kernel.wrong(format!("was not given {missing}"))),
+        }
+    }
+
+    /// What is written is bound once: the GPU would read what it is writing.
+    fn check_aliases(&self) -> Result<()> {
+        let bindings = self.compiled.interface.bindings.iter().zip(&self.bound);
+        let frames = bindings.filter_map(|(binding, bound)| match bound {
+            Some(Bound::Frame(frame)) => Some((binding, frame.lease().slot().id)),
+            _ => None,
+        });
+        for (written, id) in frames.clone().filter(|(binding, _)| binding.kind.is_written()) {
+            if let Some((other, _)) = frames.clone().find(|(other, same)| *same == id && other.name != written.name) {
+                let message = format!("was given one frame as '{}' and as '{}', which it writes", other.name, written.name);
+                return Err(self.kernel.wrong(message).hint("write another frame, taken with `like`"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl BindingKind {
+    fn is_written(self) -> bool {
+        matches!(self, Self::StorageTexture { access, .. } if access != wgpu::StorageTextureAccess::ReadOnly)
+    }
+}
+
+fn bind_group(
+    gpu: &crate::GpuContext,
+    compiled: &Compiled,
+    layout: &wgpu::BindGroupLayout,
+    bound: &[Option<Bound<'_>>],
+) -> wgpu::BindGroup {
+    let device = gpu.device();
+    let sampler = |bound: &Option<Bound<'_>>| match bound {
+        Some(Bound::Sampler(wgpu::FilterMode::Nearest)) => &device.samplers.nearest,
+        _ => &device.samplers.linear,
+    };
+    let id = |bound: &Option<Bound<'_>>| -> ResourceId {
+        match bound {
+            Some(Bound::Frame(frame)) => frame.lease().slot().id,
+            other => sampler(other).0,
+        }
+    };
+    let key: Key = std::iter::once(compiled.id).chain(bound.iter().map(id)).collect();
+    device.bind_groups.find(device, key, layout, |place| match &bound[place] {
+        Some(Bound::Frame(frame)) => wgpu::BindingResource::TextureView(frame.view()),
+        other => wgpu::BindingResource::Sampler(&sampler(other).1),
+    })
+}
+
+const _: () = {
+    const fn shared_between_threads<T: Send + Sync>() {}
+    shared_between_threads::<Kernel>();
+};

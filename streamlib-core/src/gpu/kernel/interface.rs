@@ -1,0 +1,335 @@
+//! What a kernel's WGSL says of itself: its bindings, its uniforms, its workgroup.
+//!
+//! The bindings' numbers are the author's business no longer: what a kernel binds is found by name, and is given a place of its own
+//! before the driver sees it. Textures, samplers and buffers come into group 0 and uniforms, whose offset moves with every
+//! call, into group 1, so that bind groups can be kept.
+
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::OnceLock;
+
+use naga::common::wgsl::TypeContext as _;
+
+use super::layout::DeclaredUniform;
+use crate::gpu::uniform::{MAX_UNIFORM_BYTES, MAX_UNIFORMS};
+use crate::gpu::wgsl;
+
+/// A binding of group 0.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::gpu) struct Binding {
+    pub(in crate::gpu) name: String,
+    pub(in crate::gpu) kind: BindingKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::gpu) enum BindingKind {
+    /// `texture_2d<f32>`.
+    Texture,
+    /// `texture_storage_2d`.
+    StorageTexture { format: wgpu::TextureFormat, access: wgpu::StorageTextureAccess },
+    /// `sampler`.
+    Sampler,
+}
+
+/// `a texture to read (texture_2d<f32>)`.
+impl fmt::Display for BindingKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Texture => f.write_str("a texture to read (texture_2d<f32>)"),
+            Self::StorageTexture { format, access } => {
+                let access = match access {
+                    wgpu::StorageTextureAccess::WriteOnly => "write",
+                    wgpu::StorageTextureAccess::ReadOnly => "read",
+                    _ => "read_write",
+                };
+                write!(f, "a storage texture (texture_storage_2d<{}, {access}>)", format_name(*format))
+            }
+            Self::Sampler => f.write_str("a sampler"),
+        }
+    }
+}
+
+/// As WGSL spells it.
+pub(in crate::gpu) fn format_name(format: wgpu::TextureFormat) -> String {
+    format!("{format:?}").to_lowercase()
+}
+
+/// A uniform, a binding of group 1.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::gpu) struct UniformBinding {
+    pub(in crate::gpu) name: String,
+    pub(in crate::gpu) declared: DeclaredUniform,
+    /// The first Rust type that was found to fit.
+    pub(in crate::gpu) checked: OnceLock<TypeId>,
+}
+
+/// What has to be given to a kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::gpu) struct Interface {
+    pub(in crate::gpu) entry_point: String,
+    pub(in crate::gpu) workgroup: [u32; 3],
+    pub(in crate::gpu) bindings: Vec<Binding>,
+    pub(in crate::gpu) uniforms: Vec<UniformBinding>,
+    /// Declared, but used by nothing: may be given, need not.
+    pub(in crate::gpu) unused: Vec<String>,
+}
+
+impl Interface {
+    /// Every name with what it is.
+    pub(in crate::gpu) fn describe(&self) -> String {
+        let bindings = self.bindings.iter().map(|binding| format!("{}: {}", binding.name, binding.kind));
+        let uniforms = self.uniforms.iter().map(|uniform| format!("{}: a uniform", uniform.name));
+        let all: Vec<_> = bindings.chain(uniforms).collect();
+        if all.is_empty() { "nothing".into() } else { all.join(", ") }
+    }
+}
+
+/// The module with its constants in place and its bindings numbered, and its interface. The error is what comes after the
+/// kernel's name: for mistakes in the text `, line 2, column 5: ...`, otherwise `: ...`.
+pub(in crate::gpu) fn read(
+    text: &str,
+    entry_point: Option<&str>,
+    constants: &[(String, f64)],
+) -> Result<(naga::Module, Interface), String> {
+    let (module, info) = wgsl::checked(text)?;
+    read_module(module, &info, entry_point, constants).map_err(|message| format!(": {message}"))
+}
+
+fn read_module(
+    module: naga::Module,
+    info: &naga::valid::ModuleInfo,
+    entry_point: Option<&str>,
+    constants: &[(String, f64)],
+) -> Result<(naga::Module, Interface), String> {
+    let name = choose_entry_point(&module, entry_point)?;
+    let constants = constants.iter().cloned().collect::<HashMap<_, _>>();
+    check_constants(&module, &constants)?;
+    let constants = constants.into_iter().collect();
+    let declared = module.global_variables.iter().filter(|(_, variable)| variable.binding.is_some());
+    let mut unused: Vec<_> = declared.filter_map(|(_, variable)| variable.name.clone()).collect();
+    let entry = Some((naga::ShaderStage::Compute, &*name));
+    let (module, info) =
+        naga::back::pipeline_constants::process_overrides(&module, info, entry, &constants).map_err(|error| error.to_string())?;
+    let mut module = module.into_owned();
+    let position = module.entry_points.iter().position(|entry| entry.name == name).ok_or("its entry point is gone")?;
+    let uses = info.get_entry_point(position);
+    let mut interface = Interface {
+        entry_point: name,
+        workgroup: module.entry_points[position].workgroup_size,
+        bindings: Vec::new(),
+        uniforms: Vec::new(),
+        unused: Vec::new(),
+    };
+    let mut places = Vec::new();
+    for (handle, variable) in module.global_variables.iter() {
+        if variable.binding.is_none() {
+            continue;
+        }
+        let name = variable.name.clone().ok_or("a binding has no name")?;
+        if uses[handle].is_empty() {
+            continue;
+        }
+        unused.retain(|unused| *unused != name);
+        let (group, binding) = interface.add(&module, name, variable)?;
+        places.push((handle, naga::ResourceBinding { group, binding }));
+    }
+    interface.unused = unused;
+    for (handle, place) in places {
+        module.global_variables.get_mut(handle).binding = Some(place);
+    }
+    Ok((module, interface))
+}
+
+impl Interface {
+    /// Adds a binding and returns its group and its place there.
+    fn add(&mut self, module: &naga::Module, name: String, variable: &naga::GlobalVariable) -> Result<(u32, u32), String> {
+        if variable.space == naga::AddressSpace::Uniform {
+            let declared = DeclaredUniform::of(module, variable.ty)
+                .map_err(|what| format!("'{name}' is no uniform that can be given: {what}"))?;
+            if u64::from(declared.bytes) > MAX_UNIFORM_BYTES {
+                return Err(format!("'{name}' has {} bytes; at most {MAX_UNIFORM_BYTES} are passed", declared.bytes));
+            }
+            self.uniforms.push(UniformBinding { name, declared, checked: OnceLock::new() });
+            if self.uniforms.len() > MAX_UNIFORMS {
+                return Err(format!("it has more than {MAX_UNIFORMS} uniforms; make one struct of them"));
+            }
+            return Ok((1, self.uniforms.len() as u32 - 1));
+        }
+        let kind = kind_of(&module.types[variable.ty].inner).ok_or_else(|| {
+            let ty = module.to_ctx().type_to_string(variable.ty);
+            format!("'{name}' is {ty}, which is none of: texture_2d<f32>, texture_storage_2d<rgba8unorm or r8unorm, ...>, sampler, var<uniform>")
+        })?;
+        self.bindings.push(Binding { name, kind });
+        Ok((0, self.bindings.len() as u32 - 1))
+    }
+}
+
+fn kind_of(inner: &naga::TypeInner) -> Option<BindingKind> {
+    let (dim, arrayed, class) = match inner {
+        naga::TypeInner::Sampler { comparison: false } => return Some(BindingKind::Sampler),
+        naga::TypeInner::Image { dim, arrayed, class } => (*dim, *arrayed, *class),
+        _ => return None,
+    };
+    if dim != naga::ImageDimension::D2 || arrayed {
+        return None;
+    }
+    match class {
+        naga::ImageClass::Sampled { kind: naga::ScalarKind::Float, multi: false } => Some(BindingKind::Texture),
+        naga::ImageClass::Storage { format, access } => {
+            let format = match format {
+                naga::StorageFormat::Rgba8Unorm => wgpu::TextureFormat::Rgba8Unorm,
+                naga::StorageFormat::R8Unorm => wgpu::TextureFormat::R8Unorm,
+                _ => return None,
+            };
+            let (loads, stores) = (access.contains(naga::StorageAccess::LOAD), access.contains(naga::StorageAccess::STORE));
+            let access = match (loads, stores) {
+                (true, true) => wgpu::StorageTextureAccess::ReadWrite,
+                (true, false) => wgpu::StorageTextureAccess::ReadOnly,
+                (false, _) => wgpu::StorageTextureAccess::WriteOnly,
+            };
+            Some(BindingKind::StorageTexture { format, access })
+        }
+        _ => None,
+    }
+}
+
+fn choose_entry_point(module: &naga::Module, wanted: Option<&str>) -> Result<String, String> {
+    let compute = module.entry_points.iter().filter(|entry| entry.stage == naga::ShaderStage::Compute);
+    let names: Vec<_> = compute.map(|entry| entry.name.as_str()).collect();
+    match (wanted, names.as_slice()) {
+        (_, []) => Err("it has no compute entry point: '@compute @workgroup_size(16, 16) fn main(...)'".into()),
+        (Some(wanted), names) if names.contains(&wanted) => Ok(wanted.into()),
+        (Some(wanted), names) => Err(format!("it has no entry point '{wanted}'; it has {}", names.join(", "))),
+        (None, [only]) => Ok((*only).into()),
+        (None, names) => Err(format!("it has several entry points, {}: say which", names.join(", "))),
+    }
+}
+
+fn check_constants(module: &naga::Module, constants: &HashMap<String, f64>) -> Result<(), String> {
+    let names: Vec<_> = module.overrides.iter().filter_map(|(_, found)| found.name.as_deref()).collect();
+    match constants.keys().find(|constant| !names.contains(&constant.as_str())) {
+        Some(unknown) => Err(format!("it has no 'override {unknown}'; it has {}", names.join(", "))),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DST: &str = "@group(0) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;";
+
+    fn interface(text: &str) -> Result<Interface, String> {
+        read(text, None, &[]).map(|(_, interface)| interface)
+    }
+
+    #[test]
+    fn the_interface_is_read_from_the_wgsl() {
+        let wgsl = format!(
+            "struct P {{ centre: vec2f, radius: f32, rows: mat3x4f }}
+             override side: u32 = 16;
+             {DST} @group(3) @binding(7) var src: texture_2d<f32>; @group(0) @binding(1) var<uniform> p: P;
+             @group(0) @binding(2) var idle: texture_2d<f32>; @group(0) @binding(4) var smooth_: sampler;
+             @compute @workgroup_size(side, side / 2u) fn main() {{
+                 textureStore(dst, vec2u(0), textureSampleLevel(src, smooth_, p.centre, 0.0) * p.radius * p.rows[0]);
+             }}"
+        );
+        let interface = interface(&wgsl).unwrap();
+        let names: Vec<_> = interface.bindings.iter().map(|binding| &*binding.name).collect();
+        assert_eq!(names, ["dst", "src", "smooth_"]);
+        assert_eq!(interface.workgroup, [16, 8, 1]);
+        assert_eq!(interface.unused, ["idle"]);
+        let uniform = &interface.uniforms[0];
+        assert_eq!((&*uniform.name, uniform.declared.bytes), ("p", 64));
+        assert_eq!(uniform.declared.names(), "centre, radius, rows");
+        let (_, sized) = read(&wgsl, None, &[("side".into(), 8.0)]).unwrap();
+        assert_eq!(sized.workgroup, [8, 4, 1]);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let main = "@compute @workgroup_size(1) fn main() {}";
+        let wrong = |text: &str| interface(text).unwrap_err();
+        assert!(wrong("@fragment fn main() {}").contains("no compute entry point"));
+        let two = "@compute @workgroup_size(1) fn a() {} @compute @workgroup_size(1) fn b() {}";
+        assert!(wrong(two).contains("a, b: say which"));
+        assert!(read(two, Some("c"), &[]).unwrap_err().contains("no entry point 'c'; it has a, b"));
+        assert!(read(main, None, &[("side".into(), 1.0)]).unwrap_err().contains("no 'override side'"));
+        let used = |declared: &str, body: &str| format!("{declared} @compute @workgroup_size(1) fn main() {{ {body} }}");
+        let cube = used("@group(0) @binding(0) var sky: texture_cube<f32>;", "_ = textureDimensions(sky);");
+        assert!(wrong(&cube).contains("'sky' is texture_cube<f32>, which is none of"), "{}", wrong(&cube));
+        let big = used("@group(0) @binding(0) var<uniform> many: array<vec4f, 999>;", "_ = many[0];");
+        assert!(wrong(&big).contains("'many' has 15984 bytes"), "{}", wrong(&big));
+    }
+
+    mod uniforms {
+        use super::super::super::layout::{Uniform, UniformLayout};
+        use super::*;
+
+        #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+        #[repr(C)]
+        struct Padded {
+            centre: [f32; 2],
+            radius: f32,
+            _padding: f32,
+            color: [f32; 4],
+        }
+        crate::uniform_fields!(Padded { centre, radius, color });
+
+        #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+        #[repr(C)]
+        struct Unpadded {
+            centre: [f32; 2],
+            radius: f32,
+            color: [f32; 4],
+        }
+        crate::uniform_fields!(Unpadded { centre, radius, color });
+
+        #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+        #[repr(C)]
+        struct Short {
+            centre: [f32; 2],
+            radius: u32,
+        }
+        crate::uniform_fields!(Short { centre, radius });
+
+        fn check<U: Uniform>(declared: &str) -> Result<(), String> {
+            let text = format!(
+                "struct P {{ {declared} }} @group(0) @binding(0) var<uniform> p: P;
+                 @compute @workgroup_size(1) fn main() {{ let all = p; }}"
+            );
+            interface(&text).unwrap().uniforms[0].declared.check(U::LAYOUT, size_of::<U>())
+        }
+
+        #[test]
+        fn a_struct_fits_or_the_field_is_named() {
+            let ball = "centre: vec2f, radius: f32, color: vec4f";
+            assert_eq!(check::<Padded>(ball), Ok(()));
+            assert_eq!(check::<Padded>("centre: vec2f, radius: f32, _padding: f32, color: vec4f"), Ok(()));
+            let error = check::<Unpadded>(ball).unwrap_err();
+            assert!(error.contains("'color', which lies at byte 16 in the WGSL, but at byte 12 in Rust"), "{error}");
+            let error = check::<Short>("centre: vec2f, radius: f32").unwrap_err();
+            assert!(error.contains("'radius', which is f32 in the WGSL, but u32 in Rust"), "{error}");
+            let error = check::<Padded>("centre: vec2f, radius: f32").unwrap_err();
+            assert!(error.contains("has no field 'color'; it has centre, radius"), "{error}");
+            let error = check::<Short>("centre: vec2f, radius: u32, sides: u32").unwrap_err();
+            assert!(error.contains("has a field 'sides', u32, that is not given"), "{error}");
+        }
+
+        #[test]
+        fn single_values_and_matrices_fit_too() {
+            let text = |ty: &str| {
+                format!("@group(0) @binding(0) var<uniform> v: {ty}; @compute @workgroup_size(1) fn main() {{ let all = v; }}")
+            };
+            let check =
+                |ty: &str, layout: UniformLayout, bytes| interface(&text(ty)).unwrap().uniforms[0].declared.check(layout, bytes);
+            assert_eq!(check("f32", f32::LAYOUT, 4), Ok(()));
+            assert_eq!(check("mat3x4f", <[[f32; 4]; 3]>::LAYOUT, 48), Ok(()));
+            assert_eq!(check("array<vec4f, 3>", <[[f32; 4]; 3]>::LAYOUT, 48), Ok(()));
+            assert_eq!(check("vec3u", <[u32; 3]>::LAYOUT, 12), Ok(()));
+            assert!(check("mat3x3f", <[[f32; 3]; 3]>::LAYOUT, 36).unwrap_err().contains("16 bytes apart"));
+            assert!(check("f32", u32::LAYOUT, 4).unwrap_err().contains("is f32, not u32"));
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Kernels: compute shaders whose textures and parameters are given by name.
+
+mod cache;
+mod call;
+mod interface;
+mod layout;
+
+use std::sync::Arc;
+
+pub(super) use cache::KernelCache;
+pub use cache::KernelStatistics;
+pub use call::{KernelCall, UniformNumber};
+pub use layout::{Scalar, Uniform, UniformField, UniformLayout, UniformType, UniformValue, type_of_field};
+
+use super::GpuContext;
+use super::bind_groups::ResourceId;
+use super::device::Device;
+use crate::{Error, ErrorKind, Result};
+use cache::KernelKey;
+use interface::{BindingKind, Interface, format_name};
+
+/// A compute shader, compiled. Cloning is cheap; keep it and call it for every frame. The default one is to be compiled yet: it
+/// can be a processor's until its `setup`.
+///
+/// What the WGSL declares is bound by name; the numbers in `@group` and `@binding` only have to differ. It can read frames
+/// (`texture_2d<f32>`, with or without a `sampler`), write them (`texture_storage_2d` of `rgba8unorm`, or of `r8unorm` for planes) and have up to
+/// four uniforms of at most 4096 bytes each.
+///
+/// ```
+/// # use streamlib_core::{GpuContext, GpuOptions, Size, VideoFormat};
+/// let gpu = GpuContext::new(&GpuOptions::default())?;
+/// let gradient = gpu.kernel("gradient", "
+///     @group(0) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;
+///     @group(0) @binding(1) var<uniform> level: f32;
+///     @compute @workgroup_size(16, 16)
+///     fn main(@builtin(global_invocation_id) id: vec3u) {
+///         if all(id.xy < textureDimensions(dst)) { textureStore(dst, id.xy, vec4f(level, 0.0, 0.0, 1.0)); }
+///     }")?;
+/// let mut frame = gpu.frame(VideoFormat::rgba8(Size::new(5, 3)?), "doc")?;
+/// let mut encoder = gpu.encoder();
+/// gradient.call(&mut encoder)?.texture_mut("dst", &mut frame)?.uniform("level", &1.0f32)?.dispatch()?;
+/// let pixels = encoder.read_back(&frame)?;
+/// encoder.submit()?;
+/// assert_eq!(pixels.wait()?.to_vec(), [255, 0, 0, 255].repeat(15));
+/// # Ok::<(), streamlib_core::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Kernel {
+    label: Arc<str>,
+    compiled: Option<Arc<Compiled>>,
+}
+
+/// How to compile a kernel.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KernelOptions<'a> {
+    /// The `@compute` function. Default: the only one there is.
+    pub entry_point: Option<&'a str>,
+    /// Values of `override`s. Default: those that the WGSL gives them.
+    pub constants: &'a [(&'a str, f64)],
+}
+
+/// What the cache keeps: nothing in it knows who asked.
+struct Compiled {
+    id: ResourceId,
+    device_generation: u32,
+    pipeline: wgpu::ComputePipeline,
+    /// Of group 0; none if there is nothing in it.
+    layout: Option<wgpu::BindGroupLayout>,
+    interface: Interface,
+    device: std::sync::Weak<Device>,
+}
+
+impl Drop for Compiled {
+    fn drop(&mut self) {
+        if let Some(device) = self.device.upgrade() {
+            device.bind_groups.forget(self.id);
+        }
+    }
+}
+
+impl GpuContext {
+    /// Compiles a compute shader, or finds it where it was compiled before. `label` names it in errors. Blocks for as long as the
+    /// driver takes: the place for it is `setup`.
+    ///
+    /// Mistakes in the WGSL are [`ErrorKind::InvalidArgument`] with line, column and text; what this adapter cannot do is
+    /// [`ErrorKind::Unsupported`].
+    pub fn kernel(&self, label: &str, wgsl: &str) -> Result<Kernel> {
+        self.kernel_with(label, wgsl, &KernelOptions::default())
+    }
+
+    /// The same, with an entry point or constants to choose.
+    pub fn kernel_with(&self, label: &str, wgsl: &str, options: &KernelOptions<'_>) -> Result<Kernel> {
+        let mut constants: Vec<_> = options.constants.iter().map(|(name, value)| ((*name).into(), value.to_bits())).collect();
+        constants.sort_unstable();
+        let key = KernelKey { text: wgsl.into(), entry_point: options.entry_point.map(Into::into), constants };
+        let compiled = self.0.kernels.find(key, || self.compile(wgsl, options));
+        let compiled = compiled.map_err(|error| error.of_kernel(label))?;
+        Ok(Kernel { label: label.into(), compiled: Some(compiled) })
+    }
+
+    fn compile(&self, wgsl: &str, options: &KernelOptions<'_>) -> Result<Compiled> {
+        let constants: Vec<_> = options.constants.iter().map(|(name, value)| (String::from(*name), *value)).collect();
+        let (module, interface) = interface::read(wgsl, options.entry_point, &constants)
+            .map_err(|message| Error::new(ErrorKind::InvalidArgument, message).hint("correct the WGSL"))?;
+        let device = self.device();
+        let entries = interface.bindings.iter().enumerate().map(|(place, binding)| {
+            let ty = match binding.kind {
+                BindingKind::Texture => wgpu::BindingType::Texture {
+                    sample_type: wgpu::TextureSampleType::Float { filterable: true },
+                    view_dimension: wgpu::TextureViewDimension::D2,
+                    multisampled: false,
+                },
+                BindingKind::StorageTexture { format, access } => {
+                    self.check_storage(&binding.name, format, access)?;
+                    wgpu::BindingType::StorageTexture { access, format, view_dimension: wgpu::TextureViewDimension::D2 }
+                }
+                BindingKind::Sampler => wgpu::BindingType::Sampler(wgpu::SamplerBindingType::Filtering),
+            };
+            Ok(wgpu::BindGroupLayoutEntry { binding: place as u32, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None })
+        });
+        let entries = entries.collect::<Result<Vec<_>>>()?;
+        let layout = (!entries.is_empty()).then(|| device.create_bind_group_layout("streamlib kernel", &entries));
+        let uniforms = match interface.uniforms.len() {
+            0 => None,
+            count => Some(self.uniform_blocks().layout(count)),
+        };
+        let pipeline = device.create_compute_pipeline(module, &interface.entry_point, &[layout.as_ref(), uniforms])?;
+        Ok(Compiled {
+            id: ResourceId::new(),
+            device_generation: self.timeline().generation(),
+            pipeline,
+            layout,
+            interface,
+            device: Arc::downgrade(device),
+        })
+    }
+
+    fn check_storage(&self, name: &str, format: wgpu::TextureFormat, access: wgpu::StorageTextureAccess) -> Result<()> {
+        let device = self.device();
+        let needed = match access {
+            wgpu::StorageTextureAccess::WriteOnly => wgpu::TextureFormatFeatureFlags::STORAGE_WRITE_ONLY,
+            wgpu::StorageTextureAccess::ReadOnly => wgpu::TextureFormatFeatureFlags::STORAGE_READ_ONLY,
+            _ => wgpu::TextureFormatFeatureFlags::STORAGE_READ_WRITE,
+        };
+        if device.storage_access(format).contains(needed) {
+            return Ok(());
+        }
+        let format = format_name(format);
+        let message = match access {
+            wgpu::StorageTextureAccess::WriteOnly => format!(" writes '{name}' as {format}, which this adapter cannot"),
+            _ => format!(" reads '{name}' as a storage texture of {format}, which this adapter cannot"),
+        };
+        let hint = match access {
+            wgpu::StorageTextureAccess::WriteOnly => "use another adapter, or rgba8unorm",
+            _ => "read it as texture_2d<f32> and write another frame",
+        };
+        Err(Error::new(ErrorKind::Unsupported, message).hint(hint))
+    }
+}
+
+impl Error {
+    /// Puts the kernel's name before the message, which goes on from there.
+    fn of_kernel(self, label: &str) -> Self {
+        self.with_message(|message| format!("kernel '{label}'{message}"))
+    }
+}
+
+impl Kernel {
+    /// Its name in errors.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The names that can be given, each with what it is: `dst: a storage texture (texture_storage_2d<rgba8unorm, write>)`.
+    pub fn describe(&self) -> String {
+        self.compiled.as_ref().map_or_else(String::new, |compiled| compiled.interface.describe())
+    }
+
+    /// Fails unless a uniform of this name lies in memory as `U` does. For `setup`: [`KernelCall::uniform`] asks the same once.
+    pub fn check_uniform<U: Uniform>(&self, name: &str) -> Result<()> {
+        self.compiled()?.checked_uniform::<U>(name).map_err(|message| self.wrong(message)).map(drop)
+    }
+
+    fn compiled(&self) -> Result<&Compiled> {
+        self.compiled.as_deref().ok_or_else(|| {
+            Error::new(ErrorKind::InvalidArgument, "a kernel was called before it was compiled")
+                .hint("set it in `setup`: `self.kernel = cx.gpu()?.kernel(\"name\", WGSL)?`")
+        })
+    }
+
+    /// An error of what comes after its name.
+    fn wrong(&self, message: String) -> Error {
+        Error::new(ErrorKind::InvalidArgument, format!("kernel '{}' {message}", self.label))
+    }
+}
