@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::gpu::{GpuContext, Lease};
+use crate::gpu::{Draft, GpuContext, Lease, PixelGroup};
 use crate::{PixelFormat, Result, Size, Timestamp, VideoFormat};
 
 /// A picture on the GPU: a texture, the meaning of its pixels, when it was captured and its place in the stream.
@@ -17,11 +17,22 @@ pub struct VideoFrame {
     time: Timestamp,
     captured_at: Instant,
     sequence: u64,
+    /// What pixel shaders asked for that the next node, a pass that their plan has inserted, will draw.
+    draft: Option<Draft>,
 }
 
 impl VideoFrame {
     pub(crate) fn new(lease: Lease, format: VideoFormat) -> Self {
-        Self { lease, format, time: Timestamp::ZERO, captured_at: Instant::now(), sequence: 0 }
+        Self { lease, format, time: Timestamp::ZERO, captured_at: Instant::now(), sequence: 0, draft: None }
+    }
+
+    /// What is to be drawn of it; nothing at first.
+    pub(crate) fn draft_for(&mut self, group: &PixelGroup) -> &mut Draft {
+        self.draft.get_or_insert_with(|| group.draft())
+    }
+
+    pub(crate) fn take_draft(&mut self) -> Option<Draft> {
+        self.draft.take()
     }
 
     pub(crate) fn lease(&self) -> &Lease {

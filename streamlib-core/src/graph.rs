@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::gpu::loss;
 use crate::port::{Delivery, InputSpec, OutputSpec, Ports};
-use crate::processor::{FailurePolicy, IntoProcessor, MainLoop, Processor, Threading};
+use crate::processor::{FailurePolicy, IntoProcessor, MainLoop, PixelStage, Processor, Threading};
 use crate::{Error, ErrorKind, PixelFormat, Result};
 
 /// A node as data.
@@ -21,6 +21,10 @@ pub struct NodeSpec {
     pub threading: Threading,
     /// What happens when it fails.
     pub on_failure: FailurePolicy,
+    /// Whether it is switched on at first. What a filter takes that is switched off goes through unchanged.
+    pub enabled: bool,
+    /// What it does to a pixel, if that is all it does: then it can be drawn together with others.
+    pub pixel: Option<PixelStage>,
 }
 
 impl NodeSpec {
@@ -37,6 +41,13 @@ impl NodeSpec {
     fn can_be_bypassed(&self) -> bool {
         match (self.inputs.as_slice(), self.outputs.as_slice()) {
             ([_, ..], []) => true,
+            _ => self.is_filter(),
+        }
+    }
+
+    /// Whether it gives what it takes: what comes to it can go past it.
+    pub(crate) fn is_filter(&self) -> bool {
+        match (self.inputs.as_slice(), self.outputs.as_slice()) {
             ([input], [output]) => {
                 input.message == output.message && input.formats.iter().all(|format| output.formats.contains(format))
             }
@@ -144,7 +155,8 @@ impl Graph {
             input.delivery.check().map_err(|error| error.in_node(name.as_str()))?;
         }
         let (threading, on_failure) = (processor.threading(), processor.failure_policy());
-        let node = NodeSpec { name, inputs: ports.inputs, outputs: ports.outputs, threading, on_failure };
+        let pixel = processor.pixel_function().map_err(|error| error.in_node(name.as_str()))?;
+        let node = NodeSpec { name, inputs: ports.inputs, outputs: ports.outputs, threading, on_failure, enabled: true, pixel };
         node.check_policy(on_failure)?;
         self.by_name.insert(node.name.clone(), self.spec.nodes.len());
         self.spec.nodes.push(node);
@@ -192,6 +204,17 @@ impl Graph {
         let node = &mut self.spec.nodes[index];
         node.check_policy(policy)?;
         node.on_failure = policy;
+        Ok(())
+    }
+
+    /// Switches a filter off at first, or on again; see [`Running::set_enabled`](crate::Running::set_enabled).
+    pub fn set_enabled(&mut self, node: &str, enabled: bool) -> Result<()> {
+        let index = self.find_node(node)?;
+        let spec = &mut self.spec.nodes[index];
+        if !spec.is_filter() {
+            return Err(cannot_be_switched(node));
+        }
+        spec.enabled = enabled;
         Ok(())
     }
 
@@ -261,6 +284,11 @@ impl Graph {
             },
         }
     }
+}
+
+pub(crate) fn cannot_be_switched(node: &str) -> Error {
+    let message = "it cannot be switched: it is no filter that gives what it takes";
+    Error::new(ErrorKind::InvalidArgument, message).hint("leave it out of the graph").in_node(node)
 }
 
 fn other(kind: &str) -> &'static str {

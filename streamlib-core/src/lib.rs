@@ -29,13 +29,13 @@ pub use gpu::{
 };
 pub use graph::{Graph, GraphSpec, IntoChain, LinkSpec, NodeSpec, PortRef};
 pub use parameters::{Checker, Described, ParameterDescriptor, Tunable, Tuning, check_parameters, make};
-pub use plan::{Mode, Plan, PlanChange, PlannedLink, PlannedNode, Role, SegmentPlan};
+pub use plan::{Mode, Plan, PlanChange, PlanOptions, PlannedLink, PlannedNode, Role, SegmentPlan};
 pub use port::counts::{Dropped, LinkCounts};
 pub use port::link::Transport;
 pub use port::{Delivery, In, InputOptions, InputSpec, Message, MessageType, Out, OutputOptions, OutputSpec, Pairing, Ports};
 pub use processor::{
-    Context, Counter, FailurePolicy, Filter, Flow, IntoProcessor, MainLoop, Next, Processor, Restart, Sink, Source, StopHandle,
-    Threading,
+    Context, Counter, FailurePolicy, Filter, Flow, IntoProcessor, MainLoop, Next, PixelShader, PixelStage, Processor, Restart,
+    Sink, Source, StopHandle, Threading,
 };
 pub use registry::{Descriptor, PortDescriptor, Registry};
 pub use runtime::{

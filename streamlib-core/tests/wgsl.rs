@@ -27,20 +27,30 @@ fn shaders() -> Vec<PathBuf> {
     found
 }
 
-/// The file, after the one that its first line names: `// After source.wgsl.`
+/// The file, after the one that its first line names, `// After source.wgsl.`, and after that one's. What stands where pixel shaders
+/// would comes with whatever calls it.
 fn text(path: &Path) -> String {
     let own = fs::read_to_string(path).unwrap();
     let first = own.lines().next().and_then(|line| line.strip_prefix("// After ")?.split_once(".wgsl")).map(|(name, _)| name);
     match first {
-        Some(name) => fs::read_to_string(path.with_file_name(format!("{name}.wgsl"))).unwrap() + "\n" + &own,
+        Some(name) => text(&path.with_file_name(format!("{name}.wgsl"))) + "\n" + &own,
         None => own,
+    }
+}
+
+/// The same, with all that it calls.
+fn whole(path: &Path) -> String {
+    let text = text(path);
+    match text.contains("staged(") && !text.contains("fn staged(") {
+        true => text + &fs::read_to_string(path.with_file_name("unstaged.wgsl")).unwrap(),
+        false => text,
     }
 }
 
 #[test]
 fn every_shader_is_sound() {
     for path in shaders() {
-        let wgsl = text(&path);
+        let wgsl = whole(&path);
         let name = path.display();
         let module =
             naga::front::wgsl::parse_str(&wgsl).unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(&wgsl)));
@@ -53,7 +63,7 @@ fn every_shader_is_sound() {
 #[test]
 fn every_shader_that_draws_has_a_golden_image() {
     for path in shaders() {
-        if !text(&path).contains("@compute") && !text(&path).contains("@fragment") {
+        if !whole(&path).contains("@compute") && !whole(&path).contains("@fragment") {
             continue;
         }
         let stem = path.file_stem().unwrap().to_string_lossy().into_owned();

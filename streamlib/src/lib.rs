@@ -32,9 +32,9 @@ pub mod prelude {
     pub use serde_json::json;
     pub use streamlib_core::{
         Context, Delivery, Described, Error, ErrorKind, FailurePolicy, Filter, Flow, FrameRate, GpuContext, Graph, In,
-        InputOptions, Kernel, Message, Mode, Next, Out, OutputOptions, Pairing, PixelFormat, Ports, Processor, Restart, Result,
-        RunEventKind, Running, Runtime, RuntimeOptions, Sink, Size, Source, Statistics, Stop, Timestamp, Tunable, VideoFormat,
-        VideoFrame,
+        InputOptions, Kernel, Message, Mode, Next, Out, OutputOptions, Pairing, PixelFormat, PixelShader, Ports, Processor,
+        Restart, Result, RunEventKind, Running, Runtime, RuntimeOptions, Sink, Size, Source, Statistics, Stop, Timestamp,
+        Tunable, VideoFormat, VideoFrame,
     };
     pub use streamlib_processors::bouncing_ball::{BouncingBall, BouncingBallParameters};
     pub use streamlib_processors::camera::{Camera, CaptureOptions};

@@ -109,7 +109,7 @@ fn a_budget_that_cannot_hold_the_graph_says_who_wanted_more_and_who_holds_what()
     let mut graph = Graph::new();
     graph.chain((pattern("64x48", "30"), BouncingBall::default(), Null::default())).unwrap();
     let error = run(graph, options(frame)).1.unwrap_err();
-    assert_eq!((error.kind(), error.node()), (ErrorKind::OutOfMemory, Some("bouncing-ball")), "{error}");
+    assert_eq!((error.kind(), error.node()), (ErrorKind::OutOfMemory, Some("bouncing-ball-drawn")), "{error}");
     let message = error.to_string();
     assert!(
         message.contains("the texture budget of 12288 bytes is used up") && message.contains("by 'test-pattern'"),
@@ -117,7 +117,7 @@ fn a_budget_that_cannot_hold_the_graph_says_who_wanted_more_and_who_holds_what()
     );
     assert!(message.contains("raise the budget, shorten queues or let go of frames"), "{message}");
 
-    // The conversion before a recording has a name, too.
+    // So has the conversion before a recording.
     let scratch = Scratch::new();
     let mut graph = Graph::new();
     graph.chain((pattern("64x48", "30"), Record::to(scratch.path("small.mp4")))).unwrap();

@@ -4,11 +4,9 @@ mod physics;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use streamlib_core::{Context, Described, Filter, Kernel, Result, Tunable, VideoFrame, check_parameters};
+use streamlib_core::{Context, Described, PixelShader, Result, Tunable, VideoFrame, check_parameters};
 
 use physics::Physics;
-
-const WGSL: &str = include_str!("ball.wgsl");
 
 /// Draws a ball that falls, bounces and loses height, and is thrown up anew before it comes to rest.
 ///
@@ -16,7 +14,6 @@ const WGSL: &str = include_str!("ball.wgsl");
 pub struct BouncingBall {
     parameters: BouncingBallParameters,
     physics: Physics,
-    draw: Kernel,
 }
 
 /// What can be set of a [`BouncingBall`].
@@ -46,23 +43,23 @@ impl Default for BouncingBallParameters {
     }
 }
 
-/// The shader's uniform.
+/// What the shader is told.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
-struct Uniform {
+pub struct Ball {
     centre: [f32; 2],
     radius: f32,
     _padding: f32,
-    colour: [f32; 4],
+    color: [f32; 3],
 }
 
-streamlib_core::uniform_fields!(Uniform { centre, radius, colour });
+streamlib_core::uniform_fields!(Ball { centre, radius, color });
 
 impl BouncingBall {
     /// A ball of these parameters.
     pub fn new(parameters: BouncingBallParameters) -> Result<Self> {
         check_parameters::<Self>(&parameters)?;
-        Ok(Self { physics: physics(&parameters), parameters, draw: Kernel::default() })
+        Ok(Self { physics: physics(&parameters), parameters })
     }
 
     /// Where the centre is on a frame, in pixels from its top left corner. Advances the ball to the frame's time.
@@ -109,28 +106,18 @@ impl Described for BouncingBall {
     }
 }
 
-impl Filter for BouncingBall {
+impl PixelShader for BouncingBall {
+    type Uniform = Ball;
+    const WGSL: &'static str = include_str!("ball.wgsl");
+
+    fn uniform(&mut self, frame: &VideoFrame) -> Result<Ball> {
+        let (x, y) = self.centre_on(frame);
+        let radius = self.parameters.radius * f64::from(frame.size().height());
+        let color = self.parameters.color.map(|level| f32::from(level) / 255.0);
+        Ok(Ball { centre: [x as f32, y as f32], radius: radius as f32, _padding: 0.0, color })
+    }
+
     fn tunable(&mut self) -> Option<&mut dyn Tunable> {
         Some(self)
-    }
-
-    fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        self.draw = cx.gpu()?.kernel(Self::NAME, WGSL)?;
-        self.draw.check_uniform::<Uniform>("parameters")
-    }
-
-    fn process(&mut self, frame: VideoFrame, cx: &mut Context<'_>) -> Result<VideoFrame> {
-        let (x, y) = self.centre_on(&frame);
-        let [red, green, blue] = self.parameters.color.map(|level| f32::from(level) / 255.0);
-        let uniform = Uniform {
-            centre: [x as f32, y as f32],
-            radius: (self.parameters.radius * f64::from(frame.size().height())) as f32,
-            _padding: 0.0,
-            colour: [red, green, blue, 1.0],
-        };
-        let mut out = frame.like()?;
-        let call = self.draw.call(cx.encoder()?)?.texture("src", &frame)?.texture_mut("dst", &mut out)?;
-        call.uniform("parameters", &uniform)?.dispatch()?;
-        Ok(out)
     }
 }

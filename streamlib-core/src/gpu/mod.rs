@@ -6,6 +6,7 @@ mod convert;
 mod device;
 mod encoder;
 mod kernel;
+mod pixel;
 mod pool;
 mod slot;
 mod staging;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use adapter::{AdapterChoice, AdapterOptions};
-pub(crate) use convert::loss;
+pub(crate) use convert::{StagedPass, loss};
 pub(crate) use device::attend_errors;
 pub use device::{ByteStatistics, CreationStatistics};
 pub use encoder::FrameEncoder;
@@ -27,6 +28,7 @@ pub use kernel::{
     Kernel, KernelCall, KernelOptions, KernelStatistics, Scalar, Uniform, UniformField, UniformLayout, UniformNumber,
     UniformType, UniformValue, type_of_field,
 };
+pub(crate) use pixel::{Draft, PixelFunction, PixelGroup};
 pub use pool::{LeaseReport, TextureStatistics};
 pub(crate) use slot::Lease;
 pub use staging::{ReadBack, ReadBackView};

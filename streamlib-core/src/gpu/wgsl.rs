@@ -21,7 +21,7 @@ pub(super) fn checked(wgsl: &str) -> Result<(naga::Module, ModuleInfo), String> 
 }
 
 /// naga's errors name the entry point first and the mistake last.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -1,10 +1,11 @@
-//! From a graph to segments: checks, inserts conversions, orders, cuts.
+//! From a graph to segments: checks, inserts conversions and the passes that draw pixel shaders, orders, cuts.
 
 use std::collections::{HashMap, HashSet};
 
+use super::fuse::{Group, groups};
 use super::{PlannedNode, Role, SegmentPlan};
 use crate::graph::{GraphSpec, PortRef, conversion};
-use crate::port::{Delivery, MessageType};
+use crate::port::{Delivery, InputOptions, MessageType};
 use crate::processor::{FailurePolicy, Threading};
 use crate::{Error, ErrorKind, PixelFormat, Result, VideoFrame};
 
@@ -34,45 +35,67 @@ pub(super) fn check_inputs(graph: &GraphSpec) -> Result<()> {
     Ok(())
 }
 
-/// The graph's nodes and, where an output's formats are not an input's, one conversion for each output and target, shared by
-/// all who need it.
-pub(super) fn insert_conversions(graph: &GraphSpec) -> (Vec<PlannedNode>, Vec<Wire>) {
+/// The graph's nodes, behind each group of pixel shaders the pass that draws them and, where an output's formats are not an input's,
+/// one conversion for each output and target, shared by all who need it.
+pub(super) fn insert(graph: &GraphSpec, fusion: bool) -> (Vec<PlannedNode>, Vec<Wire>) {
     let planned = |name: String, role, on_failure| PlannedNode { name, role, segment: usize::MAX, is_sink: true, on_failure };
     let processors = graph.nodes.iter().enumerate();
     let mut nodes: Vec<_> =
         processors.map(|(index, node)| planned(node.name.clone(), Role::Processor(index), node.on_failure)).collect();
     let mut names: HashSet<_> = graph.nodes.iter().map(|node| node.name.clone()).collect();
     let mut wires = Vec::with_capacity(graph.links.len());
+    let mut unique = |base: String| {
+        let numbered = (2..).map(|number| format!("{base}-{number}"));
+        let name = std::iter::once(base.clone()).chain(numbered).find(|name| !names.contains(name)).unwrap_or(base.clone());
+        names.insert(name.clone());
+        name
+    };
+    // What draws the pictures of a pixel shader that is the last of its group, and what that gives.
+    let mut drawn: HashMap<usize, (PortRef, Vec<PixelFormat>)> = HashMap::new();
+    let mut inner = HashSet::new();
+    let mut heads = HashSet::new();
+    let groups = groups(graph, fusion);
+    for Group { nodes: shaders, to, apart } in groups {
+        let (Some(&head), Some(&last)) = (shaders.first(), shaders.last()) else { continue };
+        let producer = graph.links.iter().find(|link| link.to.node == head);
+        let from = match producer {
+            Some(link) if fusion => graph.nodes[link.from.node].outputs[link.from.port].formats.clone(),
+            _ => vec![PixelFormat::Rgba8],
+        };
+        inner.extend(shaders[..shaders.len() - 1].iter().copied());
+        heads.insert(head);
+        let name = unique(format!("{}-drawn", graph.nodes[last].name));
+        nodes.push(planned(name, Role::Draw { shaders, from, to, apart }, FailurePolicy::Stop));
+        let pass = PortRef { node: nodes.len() - 1, port: 0 };
+        drawn.insert(last, (pass, vec![to]));
+        let delivery = InputOptions::default().delivery;
+        wires.push(Wire { from: PortRef { node: last, port: 0 }, to: pass, delivery, message: MessageType::of::<VideoFrame>() });
+    }
     let mut converters: HashMap<(PortRef, Vec<PixelFormat>), usize> = HashMap::new();
     for link in &graph.links {
-        let output = &graph.nodes[link.from.node].outputs[link.from.port];
         let input = &graph.nodes[link.to.node].inputs[link.to.port];
+        let (from, formats) = match drawn.get(&link.from.node) {
+            Some((pass, formats)) => (*pass, formats),
+            None => (link.from, &graph.nodes[link.from.node].outputs[link.from.port].formats),
+        };
         let delivery = link.delivery.unwrap_or(input.delivery);
-        let fits = |format: &PixelFormat| input.formats.is_empty() || input.formats.contains(format);
-        let differing = output.formats.iter().filter(|format| !fits(format));
+        // A pass reads every format; within a group nothing is drawn yet.
+        let reads_all = inner.contains(&link.from.node) || fusion && heads.contains(&link.to.node);
+        let fits = |format: &PixelFormat| reads_all || input.formats.is_empty() || input.formats.contains(format);
+        let differing = formats.iter().filter(|format| !fits(format));
         let mut to: Vec<_> = differing.filter_map(|format| conversion(*format, &input.formats)).collect();
         to.sort_unstable();
         to.dedup();
         if to.is_empty() {
-            wires.push(Wire { from: link.from, to: link.to, delivery, message: input.message });
+            wires.push(Wire { from, to: link.to, delivery, message: input.message });
             continue;
         }
-        let converter = *converters.entry((link.from, input.formats.clone())).or_insert_with(|| {
+        let converter = *converters.entry((from, input.formats.clone())).or_insert_with(|| {
             let targets = to.iter().map(ToString::to_string).collect::<Vec<_>>().join("-or-");
-            let base = format!("{}-to-{targets}", graph.nodes[link.from.node].name);
-            let name = std::iter::once(base.clone())
-                .chain((2..).map(|number| format!("{base}-{number}")))
-                .find(|name| !names.contains(name))
-                .unwrap_or(base);
-            names.insert(name.clone());
-            let role = Role::Convert { from: output.formats.clone(), accepted: input.formats.clone(), to };
+            let name = unique(format!("{}-to-{targets}", graph.nodes[link.from.node].name));
+            let role = Role::Convert { from: formats.clone(), accepted: input.formats.clone(), to };
             nodes.push(planned(name, role, FailurePolicy::Stop));
-            wires.push(Wire {
-                from: link.from,
-                to: PortRef { node: nodes.len() - 1, port: 0 },
-                delivery,
-                message: input.message,
-            });
+            wires.push(Wire { from, to: PortRef { node: nodes.len() - 1, port: 0 }, delivery, message: input.message });
             nodes.len() - 1
         });
         wires.push(Wire {
@@ -122,7 +145,7 @@ pub(super) fn cut(graph: &GraphSpec, nodes: &mut [PlannedNode], wires: &[Wire], 
     }
     let wants_own = |nodes: &[PlannedNode], node: usize| match nodes[node].role {
         Role::Processor(index) => graph.nodes[index].threading == Threading::Own,
-        Role::Convert { .. } => false,
+        Role::Convert { .. } | Role::Draw { .. } => false,
     };
     let mut segments: Vec<SegmentPlan> = Vec::new();
     for &node in order {

@@ -1,6 +1,7 @@
 //! How a graph will run: segments, direct calls, queues and conversions. A pure function of the graph; needs no GPU.
 
 mod cut;
+mod fuse;
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -10,7 +11,7 @@ use crate::port::link::Transport;
 use crate::port::{Delivery, MessageType};
 use crate::processor::FailurePolicy;
 use crate::{PixelFormat, Result};
-use cut::{check_inputs, cut, insert_conversions, topological_order};
+use cut::{check_inputs, cut, insert, topological_order};
 
 /// Whether time passes while the graph runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +21,28 @@ pub enum Mode {
     Live,
     /// As fast as it goes; every queue blocks and nothing is lost.
     Offline,
+}
+
+/// How a graph is to be planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlanOptions {
+    /// Whether time passes. Default: live.
+    pub mode: Mode,
+    /// Whether pixel shaders that follow each other are drawn in one pass, with the conversions before and behind them. Default: `true`;
+    /// without, each of these is a pass.
+    pub fusion: bool,
+}
+
+impl Default for PlanOptions {
+    fn default() -> Self {
+        Self::from(Mode::default())
+    }
+}
+
+impl From<Mode> for PlanOptions {
+    fn from(mode: Mode) -> Self {
+        Self { mode, fusion: true }
+    }
 }
 
 /// What a planned node does.
@@ -35,6 +58,17 @@ pub enum Role {
         accepted: Vec<PixelFormat>,
         /// What the others become: each what loses least of it. One, unless several are accepted.
         to: Vec<PixelFormat>,
+    },
+    /// Draws what pixel shaders before it ask for, in one pass.
+    Draw {
+        /// The positions of their nodes, in their order.
+        shaders: Vec<usize>,
+        /// The formats that come.
+        from: Vec<PixelFormat>,
+        /// What is drawn.
+        to: PixelFormat,
+        /// Why it is not one pass with what follows, where that could be thought.
+        apart: Option<String>,
     },
 }
 
@@ -108,9 +142,10 @@ type Outline<'a> = (Vec<(&'a str, Option<&'a Role>, FailurePolicy)>, Vec<(&'a st
 
 impl Plan {
     /// Plans a graph. Fails with [`ErrorKind::InvalidGraph`](crate::ErrorKind::InvalidGraph) for an empty graph, a required input without a link, or a cycle.
-    pub fn new(graph: &GraphSpec, mode: Mode) -> Result<Self> {
+    pub fn new(graph: &GraphSpec, options: impl Into<PlanOptions>) -> Result<Self> {
+        let PlanOptions { mode, fusion } = options.into();
         check_inputs(graph)?;
-        let (mut nodes, wires) = insert_conversions(graph);
+        let (mut nodes, wires) = insert(graph, fusion);
         let order = topological_order(&nodes, &wires)?;
         let segments = cut(graph, &mut nodes, &wires, &order);
         for wire in &wires {
@@ -120,8 +155,8 @@ impl Plan {
             let port = match (&nodes[node].role, output) {
                 (Role::Processor(index), true) => &*graph.nodes[*index].outputs[port].name,
                 (Role::Processor(index), false) => &*graph.nodes[*index].inputs[port].name,
-                (Role::Convert { .. }, true) => "out",
-                (Role::Convert { .. }, false) => "in",
+                (Role::Convert { .. } | Role::Draw { .. }, true) => "out",
+                (Role::Convert { .. } | Role::Draw { .. }, false) => "in",
             };
             format!("{}.{port}", nodes[node].name)
         };
@@ -172,7 +207,7 @@ impl Plan {
                 links[to].push((&*link.name, link.transport));
             }
         }
-        let inserted = |node: &'_ PlannedNode| matches!(node.role, Role::Convert { .. });
+        let inserted = |node: &'_ PlannedNode| !matches!(node.role, Role::Processor(_));
         let outline = |(segment, mut links): (&'_ SegmentPlan, Vec<_>)| {
             let planned = segment.nodes.iter().map(|index| &self.nodes[*index]);
             let nodes = planned.map(|node| (&*node.name, inserted(node).then_some(&node.role), node.on_failure)).collect();
@@ -204,6 +239,18 @@ impl Plan {
                         };
                         let what = to.iter().map(becoming).collect::<Vec<_>>().join(", ");
                         writeln!(text, "  {} (inserted: {what})", node.name)
+                    }
+                    Role::Draw { shaders, from, to, apart } => {
+                        let shaders: Vec<_> = shaders.iter().map(|shader| &*self.nodes[*shader].name).collect();
+                        let together = if shaders.len() > 1 { " in one pass" } else { "" };
+                        let from = from.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+                        let apart = apart.as_ref().map_or_else(String::new, |why| format!("; a pass of its own: {why}"));
+                        writeln!(
+                            text,
+                            "  {} (inserted: draws {}{together}, {from} becomes {to}{apart})",
+                            node.name,
+                            shaders.join(", ")
+                        )
                     }
                 };
                 for link in &leaving[*index] {

@@ -13,7 +13,15 @@ fn node(name: &str, inputs: &[InputOptions], outputs: &[OutputOptions], threadin
     for output in outputs {
         ports.output::<VideoFrame>(*output);
     }
-    NodeSpec { name: name.into(), inputs: ports.inputs, outputs: ports.outputs, threading, on_failure: FailurePolicy::Stop }
+    NodeSpec {
+        name: name.into(),
+        inputs: ports.inputs,
+        outputs: ports.outputs,
+        threading,
+        on_failure: FailurePolicy::Stop,
+        enabled: true,
+        pixel: None,
+    }
 }
 
 fn link(from: usize, to: usize) -> LinkSpec {

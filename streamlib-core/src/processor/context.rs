@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use smallvec::SmallVec;
 
+use crate::gpu::PixelGroup;
 use crate::port::link::{AnyLink, Link};
 use crate::port::{In, Message, Out};
 use crate::{Error, ErrorKind, FrameEncoder, GpuContext, ReadBack, Result, Timestamp, VideoFormat, VideoFrame};
@@ -69,6 +70,8 @@ pub(crate) struct NodePorts {
     pub(crate) sent: u64,
     /// Frames that will be delivered by work which is still to be submitted.
     pub(crate) delivering: Vec<VideoFrame>,
+    /// For a pixel shader: the group that it is drawn with, and its place there.
+    pub(crate) stage: Option<(Arc<PixelGroup>, usize)>,
     /// Submissions whose completion delivers a frame, and when it was captured.
     pub(crate) undelivered: VecDeque<(u64, Instant)>,
 }
@@ -127,6 +130,13 @@ impl Context<'_> {
         }
         if let Some(last) = previous {
             last.send(message);
+        }
+    }
+
+    /// Notes what the node, a pixel shader, asks for; the pass that its plan has inserted behind it draws that.
+    pub(crate) fn note_stage(&mut self, frame: &mut VideoFrame, parameters: &[u8]) {
+        if let Some((group, stage)) = &self.ports.stage {
+            group.note(frame.draft_for(group), *stage, parameters);
         }
     }
 

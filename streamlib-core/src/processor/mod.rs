@@ -3,6 +3,7 @@
 mod adapt;
 mod context;
 mod failure;
+mod pixel;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ pub use adapt::IntoProcessor;
 pub use context::{Context, Counter, StopHandle};
 pub(crate) use context::{Environment, NodePorts};
 pub use failure::{FailurePolicy, Restart};
+pub use pixel::{PixelShader, PixelStage};
 
 use crate::port::{InputOptions, Message, OutputOptions, Ports};
 use crate::{Result, Tunable, VideoFrame};
@@ -53,6 +55,13 @@ pub trait Processor: Send + 'static {
     /// What happens when it fails, unless the graph says otherwise. Default: the run stops.
     fn failure_policy(&self) -> FailurePolicy {
         FailurePolicy::Stop
+    }
+
+    /// What it does to a pixel, if that is all it does: then it only notes its parameters, and a pass that the plan inserts draws. Implement
+    /// [`PixelShader`] instead.
+    #[doc(hidden)]
+    fn pixel_function(&self) -> Result<Option<PixelStage>> {
+        Ok(None)
     }
 
     /// How long one call may take before the runtime gives it up as stuck: its thread is left behind, the run ends with

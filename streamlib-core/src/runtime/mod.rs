@@ -2,6 +2,7 @@
 
 mod clock;
 mod convert;
+mod draw;
 mod environment;
 mod events;
 mod segment;
@@ -11,8 +12,9 @@ mod statistics;
 mod supervisor;
 mod tuner;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,10 +25,11 @@ pub use clock::ManualClock;
 pub use events::{Events, Reaction, RunEvent, RunEventKind};
 pub use statistics::{Latency, LinkStatistics, NodeStatistics, Percentiles, Statistics};
 
-use crate::graph::Graph;
-use crate::plan::{Mode, Plan, Role};
+use crate::gpu::{PixelGroup, StagedPass};
+use crate::graph::{Graph, GraphSpec, cannot_be_switched};
+use crate::plan::{Mode, Plan, PlanOptions, Role};
 use crate::port::link::AnyLink;
-use crate::processor::{IntoProcessor, MainLoop, NodePorts, Processor};
+use crate::processor::{Filter, IntoProcessor, MainLoop, NodePorts, Processor};
 use crate::time::deadline_after;
 use crate::{Error, ErrorKind, GpuContext, GpuOptions, LeaseReport, Result};
 use segment::{Join, Node, Segment};
@@ -49,6 +52,8 @@ pub struct RuntimeOptions {
     /// while the next frame is prepared, and costs memory; where the GPU is slower than the source, each is a frame's work more
     /// of latency.
     pub max_in_flight: Option<usize>,
+    /// Whether pixel shaders that follow each other are drawn in one pass, with the conversions before and behind them. Default: `true`.
+    pub fusion: bool,
     /// How to open the GPU, when a graph needs one.
     pub gpu: GpuOptions,
     /// A clock that is advanced by hand, for tests. Default: none, the monotonic clock.
@@ -66,6 +71,7 @@ impl Default for RuntimeOptions {
             duration: None,
             drain_deadline: Duration::from_secs(5),
             max_in_flight: None,
+            fusion: true,
             gpu: GpuOptions::default(),
             clock: None,
             stop_on_signals: true,
@@ -121,7 +127,7 @@ impl Runtime {
 
     /// How the graph would run.
     pub fn plan(&self, graph: &Graph) -> Result<Plan> {
-        Plan::new(graph.spec(), self.options.mode)
+        Plan::new(graph.spec(), PlanOptions { mode: self.options.mode, fusion: self.options.fusion })
     }
 
     /// Runs a graph to its end and returns what it did. Blocks; lends this thread to a processor that needs the main thread.
@@ -175,25 +181,46 @@ impl Runtime {
         let (spec, mut processors) = graph.into_parts();
         let tuners = plan.nodes.iter().map(|planned| match planned.role {
             Role::Processor(position) => Tuner::new(processors[position].tunable().map(|tunable| tunable.tuning())),
-            Role::Convert { .. } => Tuner::default(),
+            Role::Convert { .. } | Role::Draw { .. } => Tuner::default(),
         });
         let tuners = tuners.collect();
-        let shared = Arc::new(Shared::new(self.options.clone(), self.gpu.clone(), tuners, segments, events));
+        let switches = plan.nodes.iter().map(|planned| match planned.role {
+            Role::Processor(position) => spec.nodes[position].is_filter().then(|| AtomicBool::new(spec.nodes[position].enabled)),
+            Role::Convert { .. } | Role::Draw { .. } => None,
+        });
+        let switches = switches.collect();
+        let shared = Arc::new(Shared::new(self.options.clone(), self.gpu.clone(), tuners, switches, segments, events));
         let mut patience = vec![None; plan.nodes.len()];
         let mut processors: Vec<_> = processors.into_iter().map(Some).collect();
         let mut nodes: Vec<Option<Node>> = Vec::with_capacity(plan.nodes.len());
         let mut ends = Ends::new(&plan, &links);
+        let groups = pixel_groups(&spec, &plan)?;
+        let mut stages = HashMap::new();
+        for (pass, group) in &groups {
+            if let Role::Draw { shaders, .. } = &plan.nodes[*pass].role {
+                stages.extend(shaders.iter().enumerate().map(|(stage, node)| (*node, (group.clone(), stage))));
+            }
+        }
         for (index, planned) in plan.nodes.iter().enumerate() {
             let (processor, join, inputs, outputs) = match &planned.role {
                 Role::Processor(position) => {
                     let node = &spec.nodes[*position];
                     (processors[*position].take(), Join::new(&node.inputs), node.inputs.len(), node.outputs.len())
                 }
-                Role::Convert { accepted, .. } => (Some(converter(accepted.clone())), Join::default(), 1, 1),
+                Role::Convert { accepted, .. } => {
+                    (Some(inserted(convert::Convert { accepted: accepted.clone() })), Join::default(), 1, 1)
+                }
+                Role::Draw { shaders, from, to, .. } => {
+                    let names: Vec<_> = shaders.iter().map(|shader| &*plan.nodes[*shader].name).collect();
+                    let pass = StagedPass::new(groups[&index].clone(), names.join(", "));
+                    let pass = pass.map_err(|error| error.in_node(planned.name.as_str()))?;
+                    (Some(inserted(draw::Draw::new(pass, from, *to))), Join::default(), 1, 1)
+                }
             };
             let Some(processor) = processor else { continue };
             patience[index] = processor.patience();
-            let ports = ends.of(index, &planned.name, inputs, outputs);
+            let mut ports = ends.of(index, &planned.name, inputs, outputs);
+            ports.stage = stages.remove(&index);
             nodes.push(Some(Node::new(processor, ports, planned.is_sink, planned.on_failure, join)));
         }
         let (mut leaving, mut arriving) = (vec![Vec::new(); segments], vec![Vec::new(); segments]);
@@ -262,10 +289,26 @@ impl Runtime {
     }
 }
 
-fn converter(accepted: Vec<crate::PixelFormat>) -> Box<dyn Processor> {
-    let mut processor = convert::Convert { accepted }.into_processor();
+/// A filter that a plan inserts.
+fn inserted(filter: impl Filter) -> Box<dyn Processor> {
+    let mut processor = filter.into_processor();
     processor.ports(&mut crate::Ports::default());
     processor
+}
+
+/// By the pass that draws it, each group of pixel shaders.
+fn pixel_groups(spec: &GraphSpec, plan: &Plan) -> Result<HashMap<usize, Arc<PixelGroup>>> {
+    let mut groups = HashMap::new();
+    for (index, planned) in plan.nodes.iter().enumerate() {
+        if let Role::Draw { shaders, .. } = &planned.role {
+            let functions = shaders.iter().filter_map(|node| spec.nodes[*node].pixel.as_ref()).map(|stage| stage.0.clone());
+            let group = PixelGroup::new(functions.collect()).ok_or_else(|| {
+                Error::new(ErrorKind::InvalidGraph, "a pixel shader has too many parameters for a pass").in_node(&*planned.name)
+            })?;
+            groups.insert(index, Arc::new(group));
+        }
+    }
+    Ok(groups)
 }
 
 /// Finds the links of each node.
@@ -293,6 +336,7 @@ impl<'a> Ends<'a> {
             outputs: smallvec![smallvec![]; outputs],
             taken: 0,
             sent: 0,
+            stage: None,
             delivering: Vec::new(),
             undelivered: VecDeque::with_capacity(16),
         };
@@ -388,6 +432,21 @@ impl Running {
         })?;
         let index = self.find(node)?;
         self.shared.set_parameters(index, &changes).map_err(|error| error.in_node(node))
+    }
+
+    /// Switches a filter off, so that what it takes goes through unchanged, or on again: from the next message on. Fails for nodes that do not give
+    /// what they take.
+    pub fn set_enabled(&self, node: &str, enabled: bool) -> Result<()> {
+        match &self.shared.switches[self.find(node)?] {
+            Some(switch) => switch.store(enabled, Ordering::Relaxed),
+            None => return Err(cannot_be_switched(node)),
+        }
+        Ok(())
+    }
+
+    /// Whether a node is switched on.
+    pub fn is_enabled(&self, node: &str) -> Result<bool> {
+        Ok(!self.shared.is_off(self.find(node)?))
     }
 
     /// The parameters of a node as they were set last.

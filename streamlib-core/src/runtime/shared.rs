@@ -91,6 +91,8 @@ pub(crate) struct Shared {
     pub(crate) closures: AtomicU64,
     /// For each node, the parameters that can be set.
     pub(crate) tuners: Vec<Tuner>,
+    /// For each node, whether it is switched on; `None` if it cannot be switched.
+    pub(crate) switches: Vec<Option<AtomicBool>>,
     /// How many times parameters were set: when it changes, segments look for theirs.
     pub(crate) tuned: AtomicU64,
     pub(crate) log: Arc<EventLog>,
@@ -101,10 +103,16 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Whether messages go past a node because somebody has switched it off.
+    pub(crate) fn is_off(&self, node: usize) -> bool {
+        self.switches[node].as_ref().is_some_and(|switch| !switch.load(Ordering::Relaxed))
+    }
+
     pub(crate) fn new(
         options: RuntimeOptions,
         gpu: Arc<Gpu>,
         tuners: Vec<Tuner>,
+        switches: Vec<Option<AtomicBool>>,
         segments: usize,
         events: Sender<Event>,
     ) -> Self {
@@ -122,6 +130,7 @@ impl Shared {
             ended: OnceLock::new(),
             closures: AtomicU64::new(0),
             tuners,
+            switches,
             tuned: AtomicU64::new(0),
             log: Arc::default(),
             gpu: OnceLock::new(),

@@ -38,7 +38,7 @@ pub struct NodeStatistics {
     pub errors: u64,
     /// How often it was restarted.
     pub restarts: u64,
-    /// Messages that went past it after it had failed.
+    /// Messages that went past it after it had failed, or while it was switched off.
     pub bypassed: u64,
     /// Why it failed last.
     pub last_error: Option<String>,

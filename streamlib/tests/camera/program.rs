@@ -126,7 +126,7 @@ impl Ended {
         }
         assert_eq!(self.number("/gpu/textures/in_use"), 0);
         let pixels = (WIDTH * HEIGHT) as u64;
-        let taken = self.number("/links/camera.out->camera-to-rgba8.in/sent");
+        let taken = self.number("/links/camera.out->bouncing-ball.in/sent");
         println!("{taken} frames from the camera, {read_back} read back: {}", self.statistics["gpu"]["bytes"]);
         assert_eq!(self.number("/gpu/bytes/uploaded"), taken * pixels * 2, "one upload of each yuyv frame");
         assert_eq!(self.number("/gpu/bytes/copied"), 0);

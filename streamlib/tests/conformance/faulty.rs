@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use streamlib::prelude::*;
-use streamlib::{MainLoop, Threading, Tunable};
+use streamlib::{MainLoop, PixelStage, Threading, Tunable};
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum How {
@@ -54,6 +54,9 @@ impl Processor for Faulty {
     }
     fn threading(&self) -> Threading {
         self.inner.threading()
+    }
+    fn pixel_function(&self) -> Result<Option<PixelStage>> {
+        self.inner.pixel_function()
     }
     fn patience(&self) -> Option<Duration> {
         self.inner.patience()

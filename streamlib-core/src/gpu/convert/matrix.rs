@@ -2,7 +2,7 @@
 
 use crate::{Color, Range};
 
-/// The rows of a 3x4 matrix, for `(a, b, c, 1)`.
+/// The rows of a 3x4 matrix, for `(a, b, c, 1)`; in WGSL, the columns of a `mat3x4f` that is multiplied from the left.
 pub(super) type Rows = [[f32; 4]; 3];
 
 /// Code value of luma 0, luma span, code value of chroma 0 and chroma span, of 1.0 = 255 (BT.601-7 section 2.5.3, BT.709-6

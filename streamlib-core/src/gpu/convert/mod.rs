@@ -1,16 +1,17 @@
 //! Conversions between pixel formats on the GPU: every format to `rgba8`, `i420`, `nv12` and `grey8`, each in one pass.
 //!
 //! A target is a WGSL file, a source is a [`Layout`]: constants with which the file is compiled when a pair is first needed. Pairs
-//! of Y'CbCr formats never pass through R'G'B'.
+//! of Y'CbCr formats never pass through R'G'B', unless pixel shaders stand between them.
 
 mod layout;
 mod matrix;
 
-use layout::{Layout, Packing, blocks, chroma_samples};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use matrix::{rgb_to_yuv, yuv_to_rgb};
+use layout::{Layout, blocks, chroma_samples};
+use matrix::{Rows, rgb_to_yuv, yuv_to_rgb};
 
+use super::pixel::{Draft, PixelGroup};
 use super::{FrameEncoder, GpuContext, Kernel, KernelOptions};
 use crate::{Alpha, ChromaSite, Color, Error, ErrorKind, PixelFormat, Result, VideoFormat, VideoFrame};
 
@@ -38,31 +39,57 @@ struct Target {
     constants: &'static [(&'static str, f64)],
 }
 
-/// A file of this folder after the one that reads the source.
-macro_rules! wgsl {
-    ($file:literal) => {
-        concat!(include_str!("source.wgsl"), "\n", include_str!($file))
-    };
-}
-
 const TARGETS: &[Target] = &[
-    Target { pixel: PixelFormat::Rgba8, label: "convert to rgba8", wgsl: wgsl!("to_rgba8.wgsl"), constants: &[] },
+    Target { pixel: PixelFormat::Rgba8, label: "convert to rgba8", wgsl: include_str!("to_rgba8.wgsl"), constants: &[] },
     Target {
         pixel: PixelFormat::I420,
         label: "convert to i420",
-        wgsl: wgsl!("to_420.wgsl"),
-        constants: &[("is_interleaved", 0.0)],
+        wgsl: include_str!("to_420.wgsl"),
+        constants: &[("is_interleaved", 0.0), ("strip", STRIP as f64)],
     },
     Target {
         pixel: PixelFormat::Nv12,
         label: "convert to nv12",
-        wgsl: wgsl!("to_420.wgsl"),
-        constants: &[("is_interleaved", 1.0)],
+        wgsl: include_str!("to_420.wgsl"),
+        constants: &[("is_interleaved", 1.0), ("strip", STRIP as f64)],
     },
-    Target { pixel: PixelFormat::Grey8, label: "convert to grey8", wgsl: wgsl!("to_grey8.wgsl"), constants: &[] },
+    Target { pixel: PixelFormat::Grey8, label: "convert to grey8", wgsl: include_str!("to_grey8.wgsl"), constants: &[] },
 ];
 
-const SITES: [ChromaSite; 2] = [ChromaSite::Left, ChromaSite::Center];
+/// Blocks of two by two pixels that one invocation makes of 4:2:0.
+const STRIP: u32 = 4;
+
+impl Target {
+    fn of(pixel: PixelFormat) -> Option<usize> {
+        TARGETS.iter().position(|target| target.pixel == pixel)
+    }
+
+    /// The kernel from a source to here, with pixel shaders between them, if there are any.
+    fn compile(&self, gpu: &GpuContext, from: Source, stages: Option<&str>, label: &str) -> Result<Kernel> {
+        let (reading, block) = (include_str!("source.wgsl"), include_str!("block.wgsl"));
+        let text = [reading, block, stages.unwrap_or(include_str!("unstaged.wgsl")), self.wgsl].join("\n");
+        let mut constants = [&Layout::of(from.pixel).constants(from.site), self.constants].concat();
+        if self.pixel != PixelFormat::Rgba8 {
+            constants.push(("is_encoded", f64::from(u32::from(stages.is_some() || !from.pixel.is_yuv()))));
+        }
+        gpu.kernel_with(label, &text, &KernelOptions { constants: &constants, ..Default::default() })
+    }
+}
+
+/// What a shader is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Source {
+    pixel: PixelFormat,
+    site: ChromaSite,
+}
+
+impl Source {
+    /// The site makes a difference only where halved chroma is interpolated.
+    fn of(format: VideoFormat, is_interpolated: bool) -> Self {
+        let has_site = is_interpolated && Layout::of(format.pixel).chroma[0] == 2;
+        Self { pixel: format.pixel, site: if has_site { format.color.chroma_site } else { ChromaSite::Left } }
+    }
+}
 
 /// The kernels of all pairs, by target, source and chroma site. Each is compiled when it is first used.
 pub(super) struct Conversions {
@@ -79,37 +106,129 @@ impl Default for Conversions {
 impl Conversions {
     /// The kernel of a pair; `None` if there is no such conversion.
     fn kernel(&self, gpu: &GpuContext, from: VideoFormat, to: PixelFormat) -> Option<Result<&Kernel>> {
-        let target = TARGETS.iter().position(|target| target.pixel == to)?;
-        let source = PixelFormat::ALL.iter().position(|pixel| *pixel == from.pixel).filter(|_| from.pixel != to)?;
-        // The site makes a difference only where halved chroma is interpolated.
-        let is_interpolated = to == PixelFormat::Rgba8 && Layout::of(from.pixel).chroma[0] == 2;
-        let site = usize::from(is_interpolated && from.color.chroma_site == ChromaSite::Center);
-        let kernel = &self.kernels[target][source][site];
+        let target = Target::of(to)?;
+        let pixel = PixelFormat::ALL.iter().position(|pixel| *pixel == from.pixel).filter(|_| from.pixel != to)?;
+        let source = Source::of(from, to == PixelFormat::Rgba8);
+        let kernel = &self.kernels[target][pixel][usize::from(source.site == ChromaSite::Center)];
         if let Some(kernel) = kernel.get() {
             return Some(Ok(kernel));
         }
-        let Target { label, wgsl, constants, .. } = &TARGETS[target];
-        let constants = [&Layout::of(from.pixel).constants(SITES[site]), *constants].concat();
         // Whoever else compiles it meanwhile finds the same one in the cache.
-        let compiled = gpu.kernel_with(label, wgsl, &KernelOptions { constants: &constants, ..Default::default() });
-        Some(compiled.map(|compiled| kernel.get_or_init(|| compiled)))
+        let target = &TARGETS[target];
+        Some(target.compile(gpu, source, None, target.label).map(|compiled| kernel.get_or_init(|| compiled)))
     }
+}
+
+/// A pass that draws a group of pixel shaders: of any source, to any target.
+pub(crate) struct StagedPass {
+    group: Arc<PixelGroup>,
+    label: String,
+    text: String,
+    /// One for each format that came.
+    kernels: Vec<(Source, PixelFormat, Kernel)>,
+}
+
+impl StagedPass {
+    /// `label` names it in errors.
+    pub(crate) fn new(group: Arc<PixelGroup>, label: String) -> Result<Self> {
+        let text = group.text().map_err(|message| {
+            Error::new(ErrorKind::Gpu, format!("pixel shaders cannot be fused: {message}")).hint("turn fusion off")
+        })?;
+        Ok(Self { group, label, text, kernels: Vec::new() })
+    }
+
+    pub(crate) fn group(&self) -> &PixelGroup {
+        &self.group
+    }
+
+    /// Compiles what a source of this format most likely needs, if it was not compiled yet.
+    pub(crate) fn prepare(&mut self, gpu: &GpuContext, from: PixelFormat, to: PixelFormat) -> Result<()> {
+        self.kernel(gpu, Source { pixel: from, site: ChromaSite::Left }, to).map(drop)
+    }
+
+    fn kernel(&mut self, gpu: &GpuContext, source: Source, to: PixelFormat) -> Result<&Kernel> {
+        let found = self.kernels.iter().position(|(has, target, _)| (*has, *target) == (source, to));
+        let index = match found {
+            Some(index) => index,
+            None => {
+                let target = Target::of(to).ok_or_else(|| no_conversion(source.pixel, to))?;
+                let kernel = TARGETS[target].compile(gpu, source, Some(&self.text), &self.label)?;
+                self.kernels.push((source, to, kernel));
+                self.kernels.len() - 1
+            }
+        };
+        Ok(&self.kernels[index].2)
+    }
+
+    /// Records the drawing of `source` with what its pixel shaders asked for.
+    pub(crate) fn draw(
+        &mut self,
+        gpu: &GpuContext,
+        encoder: &mut FrameEncoder,
+        source: &VideoFrame,
+        draft: Draft,
+        to: PixelFormat,
+    ) -> Result<VideoFrame> {
+        let format = source.format();
+        // Colours come out of the pixel shaders, whatever went in: chroma is made anew.
+        let rgb = VideoFormat { pixel: PixelFormat::Rgba8, ..format };
+        let becomes = if format.pixel == to { format } else { converted(rgb, to) };
+        let mut destination = source.like_with(becomes)?;
+        let (width, height) = invocations(format, to);
+        let kernel = self.kernel(gpu, Source::of(format, true), to)?;
+        let call = kernel.call(encoder)?.texture("src", source)?.texture_mut("dst", &mut destination)?;
+        let call = call.uniform("parameters", &Parameters::of(format))?.uniform_bytes("stages", &draft.bytes)?;
+        call.dispatch_over(width, height)?;
+        self.group.give_back(draft);
+        Ok(destination)
+    }
+}
+
+/// The invocations that cover a picture.
+fn invocations(format: VideoFormat, to: PixelFormat) -> (u32, u32) {
+    let (width, height) = blocks(format);
+    match to {
+        PixelFormat::I420 | PixelFormat::Nv12 => (width.div_ceil(STRIP), height),
+        _ => (width, height),
+    }
+}
+
+fn no_conversion(from: PixelFormat, to: PixelFormat) -> Error {
+    let targets = TARGETS.iter().map(|target| target.pixel.name()).collect::<Vec<_>>().join(", ");
+    let message = match from == to {
+        true => format!("a frame of {to} needs no conversion to {to}"),
+        false => format!("there is no conversion from {from} to {to}"),
+    };
+    Error::new(ErrorKind::Unsupported, message).hint(format!("frames are converted to {targets}"))
 }
 
 /// The uniform of `source.wgsl`.
 #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
 struct Parameters {
-    first: [f32; 4],
-    second: [f32; 4],
-    third: [f32; 4],
+    decode: Rows,
+    encode: Rows,
     size: [u32; 2],
     cr_from_cb: [u32; 2],
     chroma_top: u32,
     _padding: [u32; 3],
 }
 
-crate::uniform_fields!(Parameters { first, second, third, size, cr_from_cb, chroma_top });
+crate::uniform_fields!(Parameters { decode, encode, size, cr_from_cb, chroma_top });
+
+impl Parameters {
+    fn of(format: VideoFormat) -> Self {
+        let layout = Layout::of(format.pixel);
+        Self {
+            decode: yuv_to_rgb(format.color),
+            encode: rgb_to_yuv(format.color),
+            size: [format.size.width(), format.size.height()],
+            cr_from_cb: layout.cr_from_cb(format.size),
+            chroma_top: layout.chroma_top(format.size),
+            _padding: [0; 3],
+        }
+    }
+}
 
 /// What a picture of `from` is once it was converted. Matrix and range stay: for `rgba8` they say what a later conversion to
 /// Y'CbCr will use. Chroma that was resampled across, or is no longer subsampled, counts as sited left.
@@ -122,33 +241,11 @@ fn converted(from: VideoFormat, to: PixelFormat) -> VideoFormat {
 
 pub(super) fn convert(gpu: &GpuContext, encoder: &mut FrameEncoder, source: &VideoFrame, to: PixelFormat) -> Result<VideoFrame> {
     let format = source.format();
-    let Some(kernel) = gpu.0.conversions.kernel(gpu, format, to) else {
-        let targets = TARGETS.iter().map(|target| target.pixel.name()).collect::<Vec<_>>().join(", ");
-        let message = match format.pixel == to {
-            true => format!("a frame of {to} needs no conversion to {to}"),
-            false => format!("there is no conversion from {} to {to}", format.pixel),
-        };
-        return Err(Error::new(ErrorKind::Unsupported, message).hint(format!("frames are converted to {targets}")));
-    };
-    let kernel = kernel?;
-    let layout = Layout::of(format.pixel);
-    let [first, second, third] = match layout.packing {
-        Packing::Pixels | Packing::Triples => rgb_to_yuv(format.color),
-        Packing::Planes | Packing::Pairs => yuv_to_rgb(format.color),
-    };
-    let parameters = Parameters {
-        first,
-        second,
-        third,
-        size: [format.size.width(), format.size.height()],
-        cr_from_cb: layout.cr_from_cb(format.size),
-        chroma_top: layout.chroma_top(format.size),
-        _padding: [0; 3],
-    };
+    let kernel = gpu.0.conversions.kernel(gpu, format, to).ok_or_else(|| no_conversion(format.pixel, to))??;
     let mut destination = source.like_with(converted(format, to))?;
-    let (width, height) = blocks(format);
+    let (width, height) = invocations(format, to);
     let call = kernel.call(encoder)?.texture("src", source)?.texture_mut("dst", &mut destination)?;
-    call.uniform("parameters", &parameters)?.dispatch_over(width, height)?;
+    call.uniform("parameters", &Parameters::of(format))?.dispatch_over(width, height)?;
     Ok(destination)
 }
 

@@ -1,11 +1,14 @@
 // Reading the source of a conversion, whatever its pixel format: in front of every other file of this folder. What tells the
 // formats apart is constant when the shader is compiled, so that nothing of the others is left in it.
 
+// The workgroup.
+override tile_width: u32 = 16;
+override tile_height: u32 = 16;
+
 struct Parameters {
-    // The rows of a 3x4 matrix that takes (a, b, c, 1) of the source's colour space to the target's.
-    first: vec4f,
-    second: vec4f,
-    third: vec4f,
+    // From code values of Y'CbCr to R'G'B', and back: each column takes (a, b, c, 1) to a component.
+    decode: mat3x4f,
+    encode: mat3x4f,
     // The picture in pixels.
     size: vec2u,
     // From a Cb to its Cr, in texels.
@@ -49,44 +52,21 @@ fn last_chroma() -> vec2u {
     return last_pixel() / vec2u(max(chroma_across, 1u), max(chroma_down, 1u));
 }
 
-fn transformed(colour: vec3f) -> vec3f {
-    let extended = vec4f(colour, 1.0);
-    return vec3f(dot(parameters.first, extended), dot(parameters.second, extended), dot(parameters.third, extended));
-}
-
 // Luma, Cb, luma, Cr of two pixels.
 fn pair_at(pair: u32, row: u32) -> vec4f {
     let texel = textureLoad(src, vec2u(pair, row), 0);
     return select(texel, texel.yxwz, is_reversed);
 }
 
-// R'G'B' of a pixel.
-fn rgb_at(column: u32, row: u32) -> vec3f {
-    if packing == PIXELS {
-        return textureLoad(src, vec2u(column, row), 0).rgb;
-    }
-    let byte = 3u * column;
-    let near = textureLoad(src, vec2u(byte / 4u, row), 0);
-    let far = textureLoad(src, vec2u(byte / 4u + 1u, row), 0);
-    let early = select(near.gba, near.rgb, byte % 4u == 0u);
-    let late = select(vec3f(near.a, far.rg), vec3f(near.ba, far.r), byte % 4u == 2u);
-    let rgb = select(late, early, byte % 4u < 2u);
-    return select(rgb, rgb.bgr, is_reversed);
-}
-
-// Luma of the pixels in columns `2 * pair` and `2 * pair + 1`. The picture's edge is repeated.
+// Luma of the pixels in columns `2 * pair` and `2 * pair + 1` of Y'CbCr. The picture's edge is repeated.
 fn luma_pair(pair: u32, row: u32) -> vec2f {
     let left = 2u * pair;
     let right = min(left + 1u, last_pixel().x);
     if packing == PLANES {
         return vec2f(textureLoad(src, vec2u(left, row), 0).r, textureLoad(src, vec2u(right, row), 0).r);
     }
-    if packing == PAIRS {
-        let both = pair_at(pair, row);
-        return vec2f(both.x, select(both.x, both.z, right > left));
-    }
-    let luma = parameters.first;
-    return vec2f(dot(luma.rgb, rgb_at(left, row)), dot(luma.rgb, rgb_at(right, row))) + luma.a;
+    let both = pair_at(pair, row);
+    return vec2f(both.x, select(both.x, both.z, right > left));
 }
 
 // Cb and Cr of a sample.

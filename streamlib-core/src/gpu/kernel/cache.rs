@@ -30,6 +30,8 @@ pub struct KernelStatistics {
     pub hits: u64,
     /// Bind groups in the cache.
     pub bind_groups: u64,
+    /// Calls that were recorded.
+    pub dispatched: u64,
 }
 
 /// Filled once, by whoever comes first; the others wait for it.
@@ -40,6 +42,7 @@ pub(in crate::gpu) struct KernelCache {
     cells: Mutex<HashMap<KernelKey, Cell>>,
     compiled: AtomicU64,
     hits: AtomicU64,
+    dispatched: AtomicU64,
 }
 
 impl KernelCache {
@@ -76,12 +79,17 @@ impl KernelCache {
         found.as_ref().map(Arc::clone).map_err(Error::clone)
     }
 
+    pub(super) fn count_dispatch(&self) {
+        self.dispatched.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(in crate::gpu) fn statistics(&self, bind_groups: usize) -> KernelStatistics {
         KernelStatistics {
             cached: self.cells().len() as u64,
             compiled: self.compiled.load(Ordering::Relaxed),
             hits: self.hits.load(Ordering::Relaxed),
             bind_groups: bind_groups as u64,
+            dispatched: self.dispatched.load(Ordering::Relaxed),
         }
     }
 }

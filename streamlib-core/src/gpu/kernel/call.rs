@@ -177,6 +177,18 @@ impl<'a> KernelCall<'a> {
         Ok(self)
     }
 
+    /// The value of a uniform whose layout the caller knows.
+    pub(in crate::gpu) fn uniform_bytes(mut self, name: &str, value: &[u8]) -> Result<Self> {
+        let named = self.compiled.uniform_named(name).map_err(|message| self.kernel.wrong(message))?;
+        if let Some((place, uniform)) = named {
+            let bytes = &mut self.uniforms[place];
+            bytes.clear();
+            bytes.extend_from_slice(value);
+            bytes.resize(uniform.declared.bytes as usize, 0);
+        }
+        Ok(self)
+    }
+
     /// The value of a uniform, field by field: `.fields("ball", &[("centre", &[0.5f32, 0.5]), ("radius", &0.1f32)])`. Every field is
     /// to be given, those of inner structs as `inner.field`; a uniform that is no struct has one field without a name.
     pub fn fields(mut self, name: &str, fields: &[(&str, &dyn UniformNumber)]) -> Result<Self> {
@@ -244,6 +256,7 @@ impl<'a> KernelCall<'a> {
             pass.set_bind_group(1, group, offsets);
         }
         pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
+        gpu.0.kernels.count_dispatch();
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use std::sync::Arc;
 pub(super) use cache::KernelCache;
 pub use cache::KernelStatistics;
 pub use call::{KernelCall, UniformNumber};
+pub(super) use layout::DeclaredUniform;
 pub use layout::{Scalar, Uniform, UniformField, UniformLayout, UniformType, UniformValue, type_of_field};
 
 use super::GpuContext;

@@ -175,10 +175,10 @@ impl Segment {
         self.close_inputs(index);
     }
 
-    /// Lets the next message past a bypassed node.
+    /// Lets the next message past a node that is bypassed or switched off.
     pub(super) fn forward(&mut self, index: usize) {
         let node = &mut self.nodes[index];
-        if std::mem::take(&mut node.keeps_taken) {
+        if node.state == NodeState::Bypassed && std::mem::take(&mut node.keeps_taken) {
             node.inputs().for_each(|link| link.keep_taken(false));
         }
         let (Some(Some(input)), Some(outputs)) = (node.ports.inputs.first(), node.ports.outputs.first()) else { return };

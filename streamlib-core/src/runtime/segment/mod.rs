@@ -317,7 +317,8 @@ impl Segment {
     /// Calls `process`, which began at `begin`, and returns when it ended: where the next one begins, so that a chain reads
     /// the clock once a node.
     fn process(&mut self, index: usize, begin: Instant) -> Instant {
-        if self.nodes[index].state == NodeState::Bypassed {
+        let node = &self.nodes[index];
+        if node.state == NodeState::Bypassed || self.shared().is_off(node.ports.node) {
             self.forward(index);
             return begin;
         }
