@@ -30,7 +30,7 @@ test-long: ## stress, kill and long runs (SCALE=0.1 for a tenth of them)
 	@$(INSTALL) build run test
 	scripts/test-long $(SCALE)
 
-bench: ## benchmarks beside programs written by hand, and GStreamer if it is there (BENCH=live, hop, limits, scale or first_frame for one)
+bench: ## benchmarks beside programs written by hand, and GStreamer if it is there (BENCH=live, hop, limits, shaders, scale or first_frame for one)
 	@$(INSTALL) build run
 	cargo bench -p streamlib-benches $(if $(BENCH),--bench $(BENCH))
 

@@ -1,26 +1,12 @@
-//! The limit: test pattern and ball as a wgpu program written by hand, with the same shaders and nothing else; for recordings
-//! also their conversion to `i420` and the way back to the CPU.
+//! The limit: test pattern and ball as a wgpu program written by hand, a pass each and nothing else; for recordings also their
+//! conversion to `i420` and the way back to the CPU.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 const PATTERN: &str = include_str!("../processors/src/test_pattern/pattern.wgsl");
-const BALL: &str = include_str!("../processors/src/bouncing_ball/ball.wgsl");
-const TO_I420: &str = concat!(
-    include_str!("../streamlib-core/src/gpu/convert/source.wgsl"),
-    "\n",
-    include_str!("../streamlib-core/src/gpu/convert/to_420.wgsl")
-);
-/// What tells the conversion that its source is `rgba8` and its target `i420`.
-const FROM_RGBA8: &[(&str, f64)] = &[
-    ("packing", 2.0),
-    ("is_reversed", 0.0),
-    ("chroma_across", 1.0),
-    ("chroma_down", 1.0),
-    ("chroma_step", 1.0),
-    ("is_centred", 0.0),
-    ("is_interleaved", 0.0),
-];
+const BALL: &str = include_str!("by_hand/ball.wgsl");
+const TO_I420: &str = include_str!("by_hand/to_i420.wgsl");
 /// R'G'B' to Y'CbCr after BT.709, limited range.
 const BT709: [[f32; 4]; 3] = [
     [0.182_59, 0.614_23, 0.062_007, 0.062_745],
@@ -32,9 +18,9 @@ const BT709: [[f32; 4]; 3] = [
 const IN_FLIGHT: usize = 3;
 
 /// Parameters of a shader: a buffer, and its bind group.
-struct Uniform {
-    buffer: wgpu::Buffer,
-    group: wgpu::BindGroup,
+pub(crate) struct Uniform {
+    pub(crate) buffer: wgpu::Buffer,
+    pub(crate) group: wgpu::BindGroup,
 }
 
 /// What a frame in flight uses.
@@ -52,7 +38,8 @@ struct Recorded {
     source: wgpu::BindGroup,
     target: wgpu::BindGroup,
     texture: wgpu::Texture,
-    pixels: wgpu::Buffer,
+    /// Where they come back to the CPU, if they do.
+    pixels: Option<wgpu::Buffer>,
 }
 
 /// The program.
@@ -74,23 +61,32 @@ impl ByHand {
 
     /// Draws pictures of `size`, both sides even, makes them `i420` and brings them to the CPU.
     pub fn recording(device: &wgpu::Device, queue: &wgpu::Queue, size: (u32, u32)) -> Self {
-        let to_i420 = pipeline(device, TO_I420, FROM_RGBA8);
+        Self::with(device, queue, size, Some((Self::to_i420(device, queue, size), true)))
+    }
+
+    /// Draws pictures of `size`, both sides even, and makes them `i420`.
+    pub fn planar(device: &wgpu::Device, queue: &wgpu::Queue, size: (u32, u32)) -> Self {
+        Self::with(device, queue, size, Some((Self::to_i420(device, queue, size), false)))
+    }
+
+    fn to_i420(device: &wgpu::Device, queue: &wgpu::Queue, size: (u32, u32)) -> (wgpu::ComputePipeline, Uniform) {
+        let to_i420 = pipeline(device, TO_I420);
         let parameters = uniform(device, &to_i420);
-        let place = [size.0, size.1, 0, 0, size.1, 0, 0, 0];
         queue.write_buffer(&parameters.buffer, 0, bytemuck::cast_slice(&BT709));
-        queue.write_buffer(&parameters.buffer, 48, bytemuck::cast_slice(&place));
-        Self::with(device, queue, size, Some((to_i420, parameters)))
+        queue.write_buffer(&parameters.buffer, 48, bytemuck::cast_slice(&[size.0, size.1]));
+        (to_i420, parameters)
     }
 
     fn with(
         device: &wgpu::Device,
         queue: &wgpu::Queue,
         size: (u32, u32),
-        to_i420: Option<(wgpu::ComputePipeline, Uniform)>,
+        to_i420: Option<((wgpu::ComputePipeline, Uniform), bool)>,
     ) -> Self {
-        let (pattern, ball) = (pipeline(device, PATTERN, &[]), pipeline(device, BALL, &[]));
-        let conversion = to_i420.as_ref().map(|(pipeline, _)| pipeline);
+        let (pattern, ball) = (pipeline(device, PATTERN), pipeline(device, BALL));
+        let conversion = to_i420.as_ref().map(|((pipeline, _), reads_back)| (pipeline, *reads_back));
         let frames = (0..IN_FLIGHT).map(|_| Frame::new(device, &pattern, &ball, conversion, size)).collect();
+        let to_i420 = to_i420.map(|(to_i420, _)| to_i420);
         Self { device: device.clone(), queue: queue.clone(), pattern, ball, to_i420, frames, size }
     }
 
@@ -141,10 +137,12 @@ impl ByHand {
         if let (Some((to_i420, parameters)), Some(recorded)) = (&self.to_i420, &frame.recorded) {
             let groups = [Some(&recorded.source), Some(&recorded.target), Some(&parameters.group)];
             pass(to_i420, groups, (width / 2, height / 2));
-            let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(stride(width)), rows_per_image: None };
-            let to = wgpu::TexelCopyBufferInfo { buffer: &recorded.pixels, layout };
-            encoder.copy_texture_to_buffer(recorded.texture.as_image_copy(), to, recorded.texture.size());
-            encoder.map_buffer_on_submit(&recorded.pixels, wgpu::MapMode::Read, .., |mapped| mapped.expect("a mapped buffer"));
+            if let Some(pixels) = &recorded.pixels {
+                let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(stride(width)), rows_per_image: None };
+                let to = wgpu::TexelCopyBufferInfo { buffer: pixels, layout };
+                encoder.copy_texture_to_buffer(recorded.texture.as_image_copy(), to, recorded.texture.size());
+                encoder.map_buffer_on_submit(pixels, wgpu::MapMode::Read, .., |mapped| mapped.expect("a mapped buffer"));
+            }
         }
         self.queue.submit([encoder.finish()])
     }
@@ -152,9 +150,10 @@ impl ByHand {
     /// The pixels of a frame that was waited for, in rows of [`stride`] bytes. To be called once for each, before its buffer's
     /// next turn.
     pub fn pixels(&self, number: usize) -> Vec<u8> {
-        let Some(recorded) = &self.frames[number % IN_FLIGHT].recorded else { return Vec::new() };
-        let pixels = recorded.pixels.get_mapped_range(..).expect("mapped pixels").to_vec();
-        recorded.pixels.unmap();
+        let recorded = self.frames[number % IN_FLIGHT].recorded.as_ref();
+        let Some(buffer) = recorded.and_then(|recorded| recorded.pixels.as_ref()) else { return Vec::new() };
+        let pixels = buffer.get_mapped_range(..).expect("mapped pixels").to_vec();
+        buffer.unmap();
         pixels
     }
 }
@@ -261,7 +260,7 @@ impl Frame {
         device: &wgpu::Device,
         pattern: &wgpu::ComputePipeline,
         ball: &wgpu::ComputePipeline,
-        to_i420: Option<&wgpu::ComputePipeline>,
+        to_i420: Option<(&wgpu::ComputePipeline, bool)>,
         size: (u32, u32),
     ) -> Self {
         let (drawn, out) = (rgba8(device, size), rgba8(device, size));
@@ -271,15 +270,18 @@ impl Frame {
             pattern_target: group(device, pattern, 1, view(&drawn)),
             ball_source: group(device, ball, 0, view(&drawn)),
             ball_target: group(device, ball, 1, view(&out)),
-            recorded: to_i420.map(|to_i420| {
+            recorded: to_i420.map(|(to_i420, reads_back)| {
                 let (width, height) = (size.0, size.1 / 2 * 3);
                 let texture = texture(device, wgpu::TextureFormat::R8Unorm, (width, height));
-                let pixels = device.create_buffer(&wgpu::BufferDescriptor {
-                    label: None,
-                    size: u64::from(stride(width)) * u64::from(height),
-                    usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-                    mapped_at_creation: false,
-                });
+                let buffer = || {
+                    device.create_buffer(&wgpu::BufferDescriptor {
+                        label: None,
+                        size: u64::from(stride(width)) * u64::from(height),
+                        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+                        mapped_at_creation: false,
+                    })
+                };
+                let pixels = reads_back.then(buffer);
                 let (source, target) = (group(device, to_i420, 0, view(&out)), group(device, to_i420, 1, view(&texture)));
                 Recorded { source, target, texture, pixels }
             }),
@@ -288,7 +290,7 @@ impl Frame {
 }
 
 /// What a resource of a bind group is made of.
-enum Bound {
+pub(crate) enum Bound {
     View(wgpu::TextureView),
     Buffer(wgpu::Buffer),
 }
@@ -297,7 +299,7 @@ fn view(texture: &wgpu::Texture) -> Bound {
     Bound::View(texture.create_view(&wgpu::TextureViewDescriptor::default()))
 }
 
-fn rgba8(device: &wgpu::Device, size: (u32, u32)) -> wgpu::Texture {
+pub(crate) fn rgba8(device: &wgpu::Device, size: (u32, u32)) -> wgpu::Texture {
     texture(device, wgpu::TextureFormat::Rgba8Unorm, size)
 }
 
@@ -317,7 +319,7 @@ fn texture(device: &wgpu::Device, format: wgpu::TextureFormat, (width, height): 
     })
 }
 
-fn uniform(device: &wgpu::Device, pipeline: &wgpu::ComputePipeline) -> Uniform {
+pub(crate) fn uniform(device: &wgpu::Device, pipeline: &wgpu::ComputePipeline) -> Uniform {
     let buffer = device.create_buffer(&wgpu::BufferDescriptor {
         label: None,
         size: 96,
@@ -328,7 +330,7 @@ fn uniform(device: &wgpu::Device, pipeline: &wgpu::ComputePipeline) -> Uniform {
     Uniform { buffer, group }
 }
 
-fn pipeline(device: &wgpu::Device, wgsl: &str, constants: &[(&str, f64)]) -> wgpu::ComputePipeline {
+pub(crate) fn pipeline(device: &wgpu::Device, wgsl: &str) -> wgpu::ComputePipeline {
     let module =
         device.create_shader_module(wgpu::ShaderModuleDescriptor { label: None, source: wgpu::ShaderSource::Wgsl(wgsl.into()) });
     device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -336,12 +338,12 @@ fn pipeline(device: &wgpu::Device, wgsl: &str, constants: &[(&str, f64)]) -> wgp
         layout: None,
         module: &module,
         entry_point: None,
-        compilation_options: wgpu::PipelineCompilationOptions { constants, ..Default::default() },
+        compilation_options: wgpu::PipelineCompilationOptions::default(),
         cache: None,
     })
 }
 
-fn group(device: &wgpu::Device, pipeline: &wgpu::ComputePipeline, index: u32, bound: Bound) -> wgpu::BindGroup {
+pub(crate) fn group(device: &wgpu::Device, pipeline: &wgpu::ComputePipeline, index: u32, bound: Bound) -> wgpu::BindGroup {
     let resource = match &bound {
         Bound::View(view) => wgpu::BindingResource::TextureView(view),
         Bound::Buffer(buffer) => buffer.as_entire_binding(),

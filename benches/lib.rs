@@ -5,6 +5,7 @@
 
 pub mod bare_encoder;
 pub mod by_hand;
+pub mod chain_by_hand;
 pub mod machine;
 pub mod pictures;
 pub mod watch;
