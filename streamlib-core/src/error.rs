@@ -37,6 +37,8 @@ pub enum ErrorKind {
     Encode,
     /// A processor panicked.
     Panicked,
+    /// It was given up before it began.
+    Cancelled,
 }
 
 /// The crate's result type.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::gpu::{Draft, GpuContext, Lease, PixelGroup};
+use crate::gpu::{Draft, GpuContext, Lease, PixelGroup, Texture};
 use crate::{PixelFormat, Result, Size, Timestamp, VideoFormat};
 
 /// A picture on the GPU: a texture, the meaning of its pixels, when it was captured and its place in the stream.
@@ -12,7 +12,7 @@ use crate::{PixelFormat, Result, Size, Timestamp, VideoFormat};
 /// pool. Once written to a port a frame is immutable; draw into a new one that is [`like`](Self::like) it.
 #[derive(Clone)]
 pub struct VideoFrame {
-    lease: Lease,
+    lease: Lease<Texture>,
     format: VideoFormat,
     time: Timestamp,
     captured_at: Instant,
@@ -22,7 +22,7 @@ pub struct VideoFrame {
 }
 
 impl VideoFrame {
-    pub(crate) fn new(lease: Lease, format: VideoFormat) -> Self {
+    pub(crate) fn new(lease: Lease<Texture>, format: VideoFormat) -> Self {
         Self { lease, format, time: Timestamp::ZERO, captured_at: Instant::now(), sequence: 0, draft: None }
     }
 
@@ -35,7 +35,7 @@ impl VideoFrame {
         self.draft.take()
     }
 
-    pub(crate) fn lease(&self) -> &Lease {
+    pub(crate) fn lease(&self) -> &Lease<Texture> {
         &self.lease
     }
 

@@ -23,9 +23,10 @@ pub use frame::VideoFrame;
 #[doc(hidden)]
 pub use gpu::type_of_field;
 pub use gpu::{
-    AdapterChoice, AdapterOptions, ByteStatistics, CreationStatistics, FrameEncoder, GpuContext, GpuOptions, GpuStatistics,
-    Kernel, KernelCall, KernelOptions, KernelStatistics, LeaseReport, Plane, ReadBack, ReadBackView, ReadyToken, Scalar,
-    TextureStatistics, Uniform, UniformField, UniformLayout, UniformNumber, UniformType, UniformValue,
+    AdapterChoice, AdapterOptions, Buffer, BufferReadBack, ByteStatistics, CreationStatistics, FrameEncoder, GpuContext,
+    GpuOptions, GpuStatistics, Kernel, KernelCall, KernelOptions, KernelStatistics, LeaseReport, MemoryStatistics, Plane,
+    PoolStatistics, ReadBack, ReadBackView, ReadyToken, Scalar, Uniform, UniformField, UniformLayout, UniformNumber, UniformType,
+    UniformValue,
 };
 pub use graph::{Graph, GraphSpec, IntoChain, LinkSpec, NodeSpec, PortRef};
 pub use parameters::{Checker, Described, ParameterDescriptor, Tunable, Tuning, check_parameters, make};

@@ -103,7 +103,7 @@ fn the_last_clone_gives_the_texture_back_and_a_holder_of_the_texture_keeps_it() 
 
 #[test]
 fn the_budget_names_the_holders_and_free_textures_make_room() {
-    let gpu = GpuContext::new(&GpuOptions { texture_budget_bytes: 3000, ..Default::default() }).unwrap();
+    let gpu = GpuContext::new(&GpuOptions { budget_bytes: 3000, ..Default::default() }).unwrap();
     let small = format(PixelFormat::Rgba8, 16, 16);
     drop((gpu.frame(small, "a").unwrap(), gpu.frame(small, "b").unwrap()));
     let large = gpu.frame(format(PixelFormat::Rgba8, 25, 25), "hoarder").expect("free textures are trimmed");

@@ -70,7 +70,7 @@ fn what_is_given_wrongly_is_named_with_what_there_is() {
     let said = said!(.texture_mut("dst", &mut also_out)?.dispatch());
     assert!(said.contains("was not given src, gain"), "{said}");
     let said = said!(.texture("src", &frame)?.texture_mut("dst", &mut also_frame)?.uniform("gain", &[1.0f32; 4])?.dispatch());
-    assert!(said.contains("one frame as 'src' and as 'dst', which it writes"), "{said}");
+    assert!(said.contains("the same as 'src' and as 'dst', which it writes"), "{said}");
     let said = said!(
         .texture("src", &frame)?.texture_mut("dst", &mut out)?.uniform("gain", &[1.0f32; 4])?.dispatch_groups([1 << 20, 1, 1])
     );
@@ -179,7 +179,7 @@ fn kernels_that_nobody_holds_make_room() {
 
 #[test]
 fn a_steady_stream_creates_nothing_and_bind_groups_go_with_their_textures() {
-    let gpu = GpuContext::new(&GpuOptions { texture_budget_bytes: 1 << 20, ..Default::default() }).unwrap();
+    let gpu = GpuContext::new(&GpuOptions { budget_bytes: 1 << 20, ..Default::default() }).unwrap();
     let kernel = gpu.kernel("gain", GAIN).unwrap();
     let mut encoder = gpu.encoder();
     let mut source = grey(&gpu, &mut encoder, rgba8(64, 64), 1);

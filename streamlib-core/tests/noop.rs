@@ -12,14 +12,14 @@ use streamlib_core::*;
 use support::{assert_adds_up, options};
 
 /// Room for so many bytes of textures.
-fn gpu(texture_budget_bytes: u64) -> GpuContext {
+fn gpu(budget_bytes: u64) -> GpuContext {
     let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = wgpu::Backends::NOOP;
     descriptor.backend_options.noop.enable = true;
     let instance = wgpu::Instance::new(descriptor);
     let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::NOOP));
     let adapter = adapters.into_iter().next().unwrap();
-    GpuContext::with_adapter(instance, adapter, texture_budget_bytes).unwrap()
+    GpuContext::with_adapter(instance, adapter, &GpuOptions { budget_bytes, ..Default::default() }).unwrap()
 }
 
 fn format(pixel: PixelFormat) -> VideoFormat {

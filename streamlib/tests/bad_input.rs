@@ -11,8 +11,8 @@ use streamlib::prelude::*;
 use streamlib::{GpuOptions, Statistics};
 use support::{Scratch, complaints};
 
-fn options(texture_budget_bytes: u64) -> RuntimeOptions {
-    let gpu = GpuOptions { texture_budget_bytes, ..Default::default() };
+fn options(budget_bytes: u64) -> RuntimeOptions {
+    let gpu = GpuOptions { budget_bytes, ..Default::default() };
     RuntimeOptions { mode: Mode::Offline, frames: Some(10), stop_on_signals: false, gpu, ..Default::default() }
 }
 

@@ -17,6 +17,11 @@ impl ResourceId {
         static LAST: AtomicU64 = AtomicU64::new(0);
         Self(LAST.fetch_add(1, Ordering::Relaxed) + 1)
     }
+
+    /// What tells two bindings of one resource apart: no resource has this number.
+    pub(super) fn of_size(bytes: u64) -> Self {
+        Self(bytes | 1 << 63)
+    }
 }
 
 /// The kernel, and what its bindings are bound to, in their order.
@@ -43,13 +48,14 @@ impl BindGroups {
         device: &Device,
         key: Key,
         layout: &wgpu::BindGroupLayout,
+        bindings: usize,
         resource: impl Fn(usize) -> wgpu::BindingResource<'r>,
     ) -> wgpu::BindGroup {
         if let Some(group) = self.groups().get(&key) {
             return group.clone();
         }
         let entry = |binding| wgpu::BindGroupEntry { binding: binding as u32, resource: resource(binding) };
-        let entries: SmallVec<[_; 8]> = (0..key.len() - 1).map(entry).collect();
+        let entries: SmallVec<[_; 8]> = (0..bindings).map(entry).collect();
         let group = device.create_bind_group("streamlib kernel", layout, &entries);
         self.groups().entry(key).or_insert(group).clone()
     }

@@ -109,7 +109,7 @@ impl Samplers {
     }
 }
 
-pub(super) struct Device {
+pub(crate) struct Device {
     pub(super) raw: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     pub(super) submitter: Submitter,

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::GpuContext;
+use super::buffer::{Buffer, BufferMemory};
 use super::device::Attending;
 use super::slot::Lease;
 use super::staging::{ReadBack, StagingBuffer, recycle_upload};
+use super::texture::Texture;
 use super::timeline::ReadyToken;
 use super::uniform::{UniformOffsets, UniformWriter};
 use crate::{Error, ErrorKind, Result, VideoFrame};
@@ -18,11 +21,14 @@ use crate::{Error, ErrorKind, Result, VideoFrame};
 pub struct FrameEncoder {
     gpu: GpuContext,
     commands: Option<wgpu::CommandEncoder>,
-    read: Vec<Lease>,
-    written: Vec<Lease>,
+    read: Vec<Lease<Texture>>,
+    written: Vec<Lease<Texture>>,
+    read_buffers: Vec<Lease<BufferMemory>>,
+    written_buffers: Vec<Lease<BufferMemory>>,
     /// Filled by `upload`.
     pub(super) uploads: Vec<Arc<StagingBuffer>>,
-    read_backs: Vec<Arc<StagingBuffer>>,
+    /// Filled by `read_back` and `read_buffer`.
+    pub(super) read_backs: Vec<Arc<StagingBuffer>>,
     uniforms: UniformWriter,
     /// Whether something was recorded since it was last asked.
     has_recorded: bool,
@@ -35,6 +41,8 @@ impl FrameEncoder {
             commands: None,
             read: Vec::new(),
             written: Vec::new(),
+            read_buffers: Vec::new(),
+            written_buffers: Vec::new(),
             uploads: Vec::new(),
             read_backs: Vec::new(),
             uniforms: UniformWriter::default(),
@@ -84,6 +92,14 @@ impl FrameEncoder {
         Ok(())
     }
 
+    /// Keeps `buffer` until submission, because recorded commands use it.
+    pub(super) fn keeps_buffer<T>(&mut self, buffer: &Buffer<T>, writes: bool) {
+        match writes {
+            true => self.written_buffers.push(buffer.lease().clone()),
+            false => self.read_buffers.push(buffer.lease().clone()),
+        }
+    }
+
     /// Copies the pixels of `source` to `destination`, which must have the same format.
     pub fn copy(&mut self, source: &VideoFrame, destination: &mut VideoFrame) -> Result<()> {
         if source.format().texture_size() != destination.format().texture_size()
@@ -101,13 +117,31 @@ impl FrameEncoder {
         Ok(())
     }
 
+    /// The same picture to be changed, in this encoder: itself if nobody else holds it, else a pooled copy. Others who hold it see no
+    /// change.
+    ///
+    /// What is not written keeps its colour: draw into it with a kernel that writes some of its texels, or a render pass that loads.
+    pub fn edit(&mut self, frame: VideoFrame) -> Result<VideoFrame> {
+        let id = frame.lease().id();
+        let is_it = |lease: &&Lease<Texture>| lease.id() == id;
+        // What this encoder keeps it for comes before the change.
+        let kept = self.read.iter().filter(is_it).count() + self.written.iter().filter(is_it).count();
+        if frame.lease().is_unshared(1 + kept) {
+            frame.lease().unpublish();
+            return Ok(frame);
+        }
+        let mut copy = frame.like()?;
+        self.copy(&frame, &mut copy)?;
+        Ok(copy)
+    }
+
     /// Starts bringing the pixels of `frame` to the CPU. Does not block; see [`ReadBack::wait`].
     pub fn read_back(&mut self, frame: &VideoFrame) -> Result<ReadBack> {
         self.reads(frame);
         let gpu = self.gpu.clone();
         let texture = frame.lease().texture();
         let read_back = ReadBack::record(gpu.device(), gpu.read_back_ring(), self.commands(), texture, frame.format())?;
-        self.read_backs.push(read_back.buffer.clone());
+        self.read_backs.push(read_back.mapped.buffer.clone());
         Ok(read_back)
     }
 
@@ -119,7 +153,18 @@ impl FrameEncoder {
         self.uniforms.write(gpu.device(), gpu.uniform_blocks(), gpu.upload_ring(), commands, uniforms)
     }
 
-    /// Submits what was recorded and lets the frames go; `None` when nothing was. Does not wait for the GPU.
+    /// Submits what was recorded and waits until the GPU has done it. Not for the frame path.
+    ///
+    /// [`ErrorKind::Stalled`] after `timeout`: the work goes on all the same, and what it uses comes back when it is done. Otherwise fails
+    /// like [`submit`](Self::submit).
+    pub fn submit_and_wait(&mut self, timeout: Duration) -> Result<()> {
+        self.submit()?.map_or(Ok(()), |token| token.wait(timeout))
+    }
+
+    /// Submits what was recorded and lets frames and buffers go; `None` when nothing was. Does not wait for the GPU.
+    ///
+    /// What one encoder recorded is done in its order. Encoders are done in the order in which they are submitted: what one thread submits after it has seen another's
+    /// `submit` return comes after that. An encoder that is dropped instead does nothing at all.
     ///
     /// Fails with what wgpu found wrong with the commands, and with [`ErrorKind::DeviceLost`].
     pub fn submit(&mut self) -> Result<Option<ReadyToken>> {
@@ -136,10 +181,10 @@ impl FrameEncoder {
         let refused = self.gpu.take_error();
         drop(attending);
         self.uniforms.release(self.gpu.uniform_blocks());
-        for lease in self.written.drain(..) {
-            lease.set_submission(submission);
-        }
+        self.written.drain(..).for_each(|lease| lease.set_submission(submission));
+        self.written_buffers.drain(..).for_each(|lease| lease.set_submission(submission));
         self.read.clear();
+        self.read_buffers.clear();
         for buffer in self.read_backs.drain(..) {
             buffer.set_submission(submission);
         }
@@ -147,5 +192,12 @@ impl FrameEncoder {
         refused.and_then(|()| self.gpu.take_error())?;
         self.gpu.timeline().check_alive()?;
         Ok(Some(self.gpu.token(submission)))
+    }
+}
+
+/// What was not submitted is cancelled.
+impl Drop for FrameEncoder {
+    fn drop(&mut self) {
+        self.read_backs.iter().for_each(|buffer| buffer.cancel());
     }
 }

@@ -2,6 +2,8 @@
 
 mod adapter;
 mod bind_groups;
+mod budget;
+mod buffer;
 mod convert;
 mod device;
 mod encoder;
@@ -10,6 +12,7 @@ mod pixel;
 mod pool;
 mod slot;
 mod staging;
+mod texture;
 mod timeline;
 mod uniform;
 mod upload;
@@ -20,6 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use adapter::{AdapterChoice, AdapterOptions};
+pub use budget::MemoryStatistics;
+pub use buffer::{Buffer, BufferReadBack};
 pub(crate) use convert::{StagedPass, loss};
 pub(crate) use device::attend_errors;
 pub use device::{ByteStatistics, CreationStatistics};
@@ -29,9 +34,10 @@ pub use kernel::{
     UniformType, UniformValue, type_of_field,
 };
 pub(crate) use pixel::{Draft, PixelFunction, PixelGroup};
-pub use pool::{LeaseReport, TextureStatistics};
+pub use pool::{LeaseReport, PoolStatistics};
 pub(crate) use slot::Lease;
 pub use staging::{ReadBack, ReadBackView};
+pub(crate) use texture::Texture;
 pub use timeline::ReadyToken;
 pub(crate) use timeline::Timeline;
 pub use upload::Plane;
@@ -43,13 +49,15 @@ use crate::{Result, VideoFormat, VideoFrame};
 pub struct GpuOptions {
     /// Which adapter. Default: the best there is.
     pub adapter: AdapterOptions,
-    /// The most bytes of textures that may exist at once. Default: 1 GiB, which is 129 frames of 1920x1080 `rgba8`.
-    pub texture_budget_bytes: u64,
+    /// The most bytes of textures and buffers that may exist at once. Default: 1 GiB, which is 129 frames of 1920x1080 `rgba8`.
+    pub budget_bytes: u64,
+    /// The most buffers of one size class, a power of two, that are kept for later when nobody uses them. Default: 64.
+    pub buffers_kept: usize,
 }
 
 impl Default for GpuOptions {
     fn default() -> Self {
-        Self { adapter: AdapterOptions::default(), texture_budget_bytes: 1 << 30 }
+        Self { adapter: AdapterOptions::default(), budget_bytes: 1 << 30, buffers_kept: 64 }
     }
 }
 
@@ -60,8 +68,12 @@ pub struct GpuStatistics {
     pub adapter: String,
     /// The API through which it is used: `vulkan`, `metal`, `dx12` or `gl`.
     pub backend: String,
-    /// The textures of the pool.
-    pub textures: TextureStatistics,
+    /// Textures and buffers together.
+    pub memory: MemoryStatistics,
+    /// The textures of frames.
+    pub textures: PoolStatistics,
+    /// Buffers.
+    pub buffers: PoolStatistics,
     /// Bytes moved.
     pub bytes: ByteStatistics,
     /// Compiled kernels.
@@ -78,7 +90,9 @@ struct Inner {
     instance: wgpu::Instance,
     adapter: wgpu::Adapter,
     choice: AdapterChoice,
-    pool: Arc<pool::TexturePool>,
+    budget: Arc<budget::Budget>,
+    textures: Arc<pool::Pool<Texture>>,
+    buffers: Arc<pool::Pool<buffer::BufferMemory>>,
     upload_ring: Arc<staging::BufferRing>,
     read_back_ring: Arc<staging::BufferRing>,
     uniform_blocks: uniform::UniformBlocks,
@@ -95,23 +109,26 @@ impl GpuContext {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let (adapter, choice) = adapter::choose(&instance, &options.adapter)?;
         tracing::info!(adapter = %choice, "GPU adapter chosen");
-        Self::open(instance, adapter, choice, options.texture_budget_bytes)
+        Self::open(instance, adapter, choice, options)
     }
 
     /// Opens a device on an adapter that the program has chosen itself, from its own `instance`.
-    pub fn with_adapter(instance: wgpu::Instance, adapter: wgpu::Adapter, texture_budget_bytes: u64) -> Result<Self> {
+    pub fn with_adapter(instance: wgpu::Instance, adapter: wgpu::Adapter, options: &GpuOptions) -> Result<Self> {
         let choice = AdapterChoice { chosen: adapter.get_info(), passed_over: Vec::new() };
-        Self::open(instance, adapter, choice, texture_budget_bytes)
+        Self::open(instance, adapter, choice, options)
     }
 
-    fn open(instance: wgpu::Instance, adapter: wgpu::Adapter, choice: AdapterChoice, texture_budget_bytes: u64) -> Result<Self> {
+    fn open(instance: wgpu::Instance, adapter: wgpu::Adapter, choice: AdapterChoice, options: &GpuOptions) -> Result<Self> {
         let (device, queue) = open(&adapter)?;
         let device = device::Device::new(device, queue)?;
+        let budget = budget::Budget::new(options.budget_bytes);
         Ok(Self(Arc::new(Inner {
             instance,
             adapter,
             choice,
-            pool: pool::TexturePool::new(device.clone(), texture_budget_bytes),
+            textures: pool::Pool::new(device.clone(), budget.clone(), usize::MAX),
+            buffers: pool::Pool::new(device.clone(), budget.clone(), options.buffers_kept),
+            budget,
             upload_ring: Arc::default(),
             read_back_ring: Arc::default(),
             uniform_blocks: uniform::UniformBlocks::new(&device),
@@ -173,17 +190,18 @@ impl GpuContext {
     ///
     /// Waits up to two seconds when the budget is used up, then fails, saying who holds what.
     pub fn frame(&self, format: VideoFormat, taker: impl Into<Arc<str>>) -> Result<VideoFrame> {
-        Ok(VideoFrame::new(self.0.pool.take(format, &taker.into())?, format))
+        let key = texture::TextureKey::new(format, &self.0.device)?;
+        Ok(VideoFrame::new(self.0.textures.take(key, &taker.into())?, format))
     }
 
     /// A frame from the pool that `lease` came from.
-    pub(crate) fn frame_like(lease: &Lease, format: VideoFormat) -> Result<VideoFrame> {
+    pub(crate) fn frame_like(lease: &Lease<Texture>, format: VideoFormat) -> Result<VideoFrame> {
         let pool = lease.pool().ok_or_else(|| {
             crate::Error::new(crate::ErrorKind::DeviceLost, "the GPU context of this frame is gone")
                 .hint("keep the context alive")
         })?;
-        let taker = lease.slot().taken().map_or_else(|| Arc::from("unknown"), |(taker, _)| taker);
-        Ok(VideoFrame::new(pool.take(format, &taker)?, format))
+        let key = texture::TextureKey::new(format, pool.device())?;
+        Ok(VideoFrame::new(pool.take(key, &lease.taker())?, format))
     }
 
     /// A new encoder with nothing recorded.
@@ -214,16 +232,18 @@ impl GpuContext {
         GpuStatistics {
             adapter: self.0.choice.chosen.name.clone(),
             backend: self.0.choice.chosen.backend.to_str().into(),
-            textures: self.0.pool.statistics(),
+            memory: self.0.budget.statistics(),
+            textures: self.0.textures.statistics(),
+            buffers: self.0.buffers.statistics(),
             bytes: self.0.device.bytes.snapshot(),
             kernels: self.0.kernels.statistics(self.0.device.bind_groups.len()),
             created: self.0.device.created.snapshot(),
         }
     }
 
-    /// Which textures are out, taken by which node, held how long.
+    /// Which textures and buffers are out, taken by which node, held how long.
     pub fn leases(&self) -> Vec<LeaseReport> {
-        self.0.pool.leases()
+        self.0.budget.leases()
     }
 
     pub(crate) fn timeline(&self) -> &Arc<Timeline> {

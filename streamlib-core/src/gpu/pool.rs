@@ -1,168 +1,157 @@
-//! The texture pool: reuses textures of equal shape, within a byte budget, and knows who holds what.
+//! Pools: reuse what is alike, within the device's budget, and know who holds what.
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use super::bind_groups::ResourceId;
+use super::budget::{Budget, Pooled};
 use super::device::Device;
-use super::slot::{Lease, Slot, TextureKey};
-use crate::{Error, ErrorKind, Result, VideoFormat};
+use super::slot::{Lease, Slot};
+use crate::Result;
 
-/// How long a taker waits for a texture to come back when the budget is used up.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// What a pool keeps: a texture, a buffer.
+pub(crate) trait Resource: Sized + Send + Sync + 'static {
+    /// What makes two of them interchangeable.
+    type Key: Copy + Eq + Hash + Send + Sync;
 
-/// What every pooled texture may be used for.
-const USAGES: wgpu::TextureUsages = wgpu::TextureUsages::COPY_SRC
-    .union(wgpu::TextureUsages::COPY_DST)
-    .union(wgpu::TextureUsages::TEXTURE_BINDING)
-    .union(wgpu::TextureUsages::RENDER_ATTACHMENT)
-    .union(wgpu::TextureUsages::STORAGE_BINDING);
+    /// `a texture`.
+    const WHAT: &'static str;
 
-/// Numbers of textures and bytes. `allocated` and `bytes` hold those in the pool and those in use.
+    fn bytes(key: Self::Key) -> u64;
+
+    /// `rgba8 texture of 64x48`.
+    fn describe(key: Self::Key) -> String;
+
+    fn create(device: &Device, key: Self::Key) -> Result<Self>;
+
+    /// Whether nobody but the pool's slot holds it.
+    fn is_unshared(&self) -> bool;
+}
+
+/// Numbers and bytes of what a pool has made. `allocated` and `bytes` hold those in the pool and those in use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct TextureStatistics {
-    /// Textures that exist.
+pub struct PoolStatistics {
+    /// Those that exist.
     pub allocated: u64,
-    /// Textures that frames or encoders hold.
+    /// Those that frames, buffers or encoders hold.
     pub in_use: u64,
-    /// Bytes of the textures that exist.
+    /// Bytes of those that exist.
     pub bytes: u64,
     /// The most there ever were.
     pub peak_bytes: u64,
-    /// Textures ever created: does not rise in the steady state.
+    /// How many were ever created: does not rise in the steady state.
     pub created: u64,
 }
 
-/// A texture that is out.
+/// Something that is out of its pool.
 #[derive(Clone, Debug)]
 pub struct LeaseReport {
     /// The node that took it.
     pub taken_by: Arc<str>,
     /// How long ago.
     pub held: Duration,
-    /// Its size in texels and its pixel format.
-    pub texture: String,
+    /// What it is: `rgba8 texture of 64x48`, `buffer`.
+    pub what: String,
     /// Its size in memory.
     pub bytes: u64,
 }
 
 impl fmt::Display for LeaseReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({} bytes) taken by '{}' {:.1?} ago", self.texture, self.bytes, self.taken_by, self.held)
+        write!(f, "{} ({} bytes) taken by '{}' {:.1?} ago", self.what, self.bytes, self.taken_by, self.held)
     }
 }
 
-pub(super) struct TexturePool {
+pub(super) struct Pool<R: Resource> {
     device: Arc<Device>,
-    budget_bytes: u64,
-    state: Mutex<State>,
-    returned: Condvar,
+    budget: Arc<Budget>,
+    /// The most free ones of one key that are kept.
+    kept: usize,
+    state: Mutex<State<R>>,
     /// Itself, for the slots.
-    this: Weak<TexturePool>,
+    this: Weak<Self>,
 }
 
-#[derive(Default)]
-struct State {
-    free: HashMap<TextureKey, Vec<Arc<Slot>>>,
+struct State<R: Resource> {
+    free: HashMap<R::Key, Vec<Arc<Slot<R>>>>,
     /// Every slot that belongs to the pool, free or out.
-    slots: Vec<Arc<Slot>>,
-    statistics: TextureStatistics,
+    slots: Vec<Arc<Slot<R>>>,
+    statistics: PoolStatistics,
 }
 
-impl TexturePool {
-    pub(super) fn new(device: Arc<Device>, budget_bytes: u64) -> Arc<Self> {
-        Arc::new_cyclic(|this| Self {
-            device,
-            budget_bytes,
-            state: Mutex::default(),
-            returned: Condvar::new(),
-            this: this.clone(),
-        })
+impl<R: Resource> Pool<R> {
+    pub(super) fn new(device: Arc<Device>, budget: Arc<Budget>, kept: usize) -> Arc<Self> {
+        let state = State { free: HashMap::new(), slots: Vec::new(), statistics: PoolStatistics::default() };
+        let pool = Arc::new_cyclic(|this| Self { device, budget, kept, state: Mutex::new(state), this: this.clone() });
+        let weak = Arc::downgrade(&pool);
+        pool.budget.join(weak);
+        pool
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn device(&self) -> &Arc<Device> {
+        &self.device
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<R>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A texture for a picture of `format`, its contents undefined. Waits up to two seconds when the budget is used up,
-    /// then fails with [`ErrorKind::OutOfMemory`], saying who holds what.
-    pub(super) fn take(&self, format: VideoFormat, taker: &Arc<str>) -> Result<Lease> {
-        let key = TextureKey { size: format.texture_size(), pixel: format.pixel };
-        let limit = self.device.raw.limits().max_texture_dimension_2d;
-        if key.size.width > limit || key.size.height > limit {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("a texture of {}x{} texels is too large", key.size.width, key.size.height),
-            )
-            .hint(format!("this adapter takes up to {limit}x{limit}; choose a smaller picture")));
+    /// One of this key, its contents undefined. Waits up to two seconds when the budget is used up, then fails with
+    /// [`ErrorKind::OutOfMemory`](crate::ErrorKind::OutOfMemory), saying who holds what.
+    pub(super) fn take(&self, key: R::Key, taker: &Arc<str>) -> Result<Lease<R>> {
+        let find = || {
+            let mut state = self.state();
+            let slot = state.free.get_mut(&key).and_then(Vec::pop)?;
+            state.statistics.in_use += 1;
+            Some(Lease::first(slot, taker))
+        };
+        match self.budget.reserve(R::WHAT, R::bytes(key), find)? {
+            Some(lease) => Ok(lease),
+            None => self.create(key, taker),
         }
-        if key.bytes() > self.budget_bytes {
-            // Nobody can give back enough.
-            let message =
-                format!("a texture of {} bytes does not fit into the texture budget of {} bytes", key.bytes(), self.budget_bytes);
-            return Err(Error::new(ErrorKind::OutOfMemory, message).hint("raise the budget or choose a smaller picture"));
-        }
-        let deadline = Instant::now() + PATIENCE;
+    }
+
+    /// Makes what was reserved, outside the lock: drivers take their time.
+    fn create(&self, key: R::Key, taker: &Arc<str>) -> Result<Lease<R>> {
+        let bytes = R::bytes(key);
+        let resource = R::create(&self.device, key).inspect_err(|_| self.budget.give_back(bytes))?;
+        let slot = Arc::new(Slot::new(resource, key, self.this.clone()));
         let mut state = self.state();
-        loop {
-            if let Some(slot) = state.free.get_mut(&key).and_then(Vec::pop) {
-                state.statistics.in_use += 1;
-                return Ok(Lease::first(slot, taker));
-            }
-            let within_budget = |state: &State| state.statistics.bytes + key.bytes() <= self.budget_bytes;
-            if !within_budget(&state) {
-                state.trim();
-            }
-            if within_budget(&state) {
-                state.reserve(key);
-                drop(state);
-                return self.create(key, taker);
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(self.budget_error(&state, key));
-            }
-            state = self.returned.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
+        let statistics = &mut state.statistics;
+        statistics.allocated += 1;
+        statistics.created += 1;
+        statistics.in_use += 1;
+        statistics.bytes += bytes;
+        statistics.peak_bytes = statistics.peak_bytes.max(statistics.bytes);
+        state.slots.push(slot.clone());
+        // Room for every slot of this key, so that giving back never allocates.
+        let siblings = state.slots.iter().filter(|slot| slot.key == key).count();
+        let free = state.free.entry(key).or_default();
+        free.reserve(siblings.saturating_sub(free.len()));
+        Ok(Lease::first(slot, taker))
     }
 
-    /// Makes the texture that was reserved, outside the lock: drivers take their time.
-    fn create(&self, key: TextureKey, taker: &Arc<str>) -> Result<Lease> {
-        match self.device.create_texture(key.size, key.pixel.texture_format(), USAGES) {
-            Ok(texture) => {
-                let view = self.device.create_view(&texture);
-                let slot = Arc::new(Slot::new(texture, view, key, self.this.clone()));
-                let mut state = self.state();
-                state.slots.push(slot.clone());
-                // Room for every slot of this key, so that giving back never allocates.
-                let siblings = state.slots.iter().filter(|slot| slot.key == key).count();
-                let free = state.free.entry(key).or_default();
-                free.reserve(siblings.saturating_sub(free.len()));
-                Ok(Lease::first(slot, taker))
-            }
-            Err(error) => {
-                let mut state = self.state();
-                state.unreserve(key);
-                state.statistics.in_use -= 1;
-                Err(error)
-            }
-        }
-    }
-
-    /// Takes a slot back whose last lease was dropped. A texture that somebody else holds lives on with them, outside the pool.
-    pub(super) fn give_back(&self, slot: Arc<Slot>) {
+    /// Takes a slot back whose last lease was dropped. What somebody else holds lives on with them, outside the pool.
+    pub(super) fn give_back(&self, slot: Arc<Slot<R>>) {
+        let bytes = R::bytes(slot.key);
         let mut state = self.state();
         state.statistics.in_use -= 1;
-        if slot.is_unshared() {
+        let has_room = state.free.get(&slot.key).is_none_or(|free| free.len() < self.kept);
+        let stays = slot.resource.is_unshared() && has_room;
+        if stays {
             state.free.entry(slot.key).or_default().push(slot);
+            drop(state);
+            self.budget.notice_return();
         } else {
-            state.slots.retain(|other| !Arc::ptr_eq(other, &slot));
-            state.unreserve(slot.key);
+            state.remove(&slot);
+            drop(state);
+            // It goes before its bytes are given to somebody else.
+            drop(slot);
+            self.budget.give_back(bytes);
         }
-        drop(state);
-        self.returned.notify_one();
     }
 
     /// A slot is gone: so are the bind groups with it in them.
@@ -170,54 +159,37 @@ impl TexturePool {
         self.device.bind_groups.forget(slot);
     }
 
-    pub(super) fn statistics(&self) -> TextureStatistics {
+    pub(super) fn statistics(&self) -> PoolStatistics {
         self.state().statistics
-    }
-
-    pub(super) fn leases(&self) -> Vec<LeaseReport> {
-        self.state().leases()
-    }
-
-    fn budget_error(&self, state: &State, key: TextureKey) -> Error {
-        let holders = state.leases().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        let message = format!(
-            "the texture budget of {} bytes is used up: {} more bytes are needed, held are: {holders}",
-            self.budget_bytes,
-            key.bytes()
-        );
-        Error::new(ErrorKind::OutOfMemory, message).hint("raise the budget, shorten queues or let go of frames")
     }
 }
 
-impl State {
-    fn reserve(&mut self, key: TextureKey) {
-        let statistics = &mut self.statistics;
-        statistics.allocated += 1;
-        statistics.created += 1;
-        statistics.in_use += 1;
-        statistics.bytes += key.bytes();
-        statistics.peak_bytes = statistics.peak_bytes.max(statistics.bytes);
-    }
-
-    fn unreserve(&mut self, key: TextureKey) {
+impl<R: Resource> State<R> {
+    fn remove(&mut self, slot: &Arc<Slot<R>>) {
+        self.slots.retain(|other| !Arc::ptr_eq(other, slot));
         self.statistics.allocated -= 1;
-        self.statistics.bytes -= key.bytes();
+        self.statistics.bytes -= R::bytes(slot.key);
     }
+}
 
-    /// Lets every free texture go.
-    fn trim(&mut self) {
-        for slot in std::mem::take(&mut self.free).into_values().flatten() {
-            self.slots.retain(|other| !Arc::ptr_eq(other, &slot));
-            self.unreserve(slot.key);
+impl<R: Resource> Pooled for Pool<R> {
+    fn trim(&self) {
+        let mut state = self.state();
+        let free: Vec<_> = std::mem::take(&mut state.free).into_values().flatten().collect();
+        free.iter().for_each(|slot| state.remove(slot));
+        drop(state);
+        let bytes: u64 = free.iter().map(|slot| R::bytes(slot.key)).sum();
+        drop(free);
+        if bytes > 0 {
+            self.budget.give_back(bytes);
         }
     }
 
     fn leases(&self) -> Vec<LeaseReport> {
-        let report = |slot: &Arc<Slot>| {
+        let report = |slot: &Arc<Slot<R>>| {
             let (taken_by, since) = slot.taken()?;
-            let texture = format!("{} texture of {}x{}", slot.key.pixel, slot.key.size.width, slot.key.size.height);
-            Some(LeaseReport { taken_by, held: since.elapsed(), texture, bytes: slot.key.bytes() })
+            Some(LeaseReport { taken_by, held: since.elapsed(), what: R::describe(slot.key), bytes: R::bytes(slot.key) })
         };
-        self.slots.iter().filter_map(report).collect()
+        self.state().slots.iter().filter_map(report).collect()
     }
 }

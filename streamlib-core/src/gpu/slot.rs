@@ -1,61 +1,39 @@
-//! A pooled texture with what belongs to it.
+//! Something pooled, and who has it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use super::bind_groups::ResourceId;
-use super::pool::TexturePool;
-use crate::PixelFormat;
+use super::pool::{Pool, Resource};
 
-/// What makes two textures interchangeable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct TextureKey {
-    pub(super) size: wgpu::Extent3d,
-    pub(super) pixel: PixelFormat,
-}
-
-impl TextureKey {
-    pub(super) fn bytes(self) -> u64 {
-        u64::from(self.size.width) * u64::from(self.size.height) * u64::from(self.pixel.texel_bytes())
-    }
-}
-
-/// No submission has this number: the commands that write the frame have not been submitted yet.
+/// No submission has this number: the commands that write it have not been submitted yet.
 const NOT_SUBMITTED: u64 = u64::MAX;
 
-/// One texture, its view and who has it. The bind groups with it in them go when it goes; neither they nor the view hold an `Arc` of
-/// the slot.
-pub(super) struct Slot {
-    pub(super) texture: Arc<wgpu::Texture>,
-    pub(super) key: TextureKey,
-    pub(super) view: wgpu::TextureView,
+/// One resource and who has it. The bind groups with it in them go when it goes; none of them holds an `Arc` of the slot.
+pub(super) struct Slot<R: Resource> {
     pub(super) id: ResourceId,
-    pool: Weak<TexturePool>,
+    pub(super) resource: R,
+    pub(super) key: R::Key,
+    pool: Weak<Pool<R>>,
     leases: AtomicUsize,
     ready: AtomicU64,
     published: AtomicBool,
     taken: Mutex<Option<(Arc<str>, Instant)>>,
 }
 
-impl Slot {
-    pub(super) fn new(texture: wgpu::Texture, view: wgpu::TextureView, key: TextureKey, pool: Weak<TexturePool>) -> Self {
+impl<R: Resource> Slot<R> {
+    pub(super) fn new(resource: R, key: R::Key, pool: Weak<Pool<R>>) -> Self {
         Self {
-            view,
-            texture: Arc::new(texture),
-            key,
             id: ResourceId::new(),
+            resource,
+            key,
             pool,
             leases: AtomicUsize::new(0),
             ready: AtomicU64::new(NOT_SUBMITTED),
             published: AtomicBool::new(false),
             taken: Mutex::new(None),
         }
-    }
-
-    /// Whether nobody but the slot holds the texture's `Arc`.
-    pub(super) fn is_unshared(&self) -> bool {
-        Arc::strong_count(&self.texture) == 1
     }
 
     /// By which node and since when it is out; `None` when it is in the pool.
@@ -68,7 +46,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl<R: Resource> Drop for Slot<R> {
     fn drop(&mut self) {
         if let Some(pool) = self.pool.upgrade() {
             pool.forget(self.id);
@@ -80,13 +58,13 @@ impl Drop for Slot {
 ///
 /// It counts by itself rather than through `Arc::strong_count` because giving back must happen exactly once, at the moment of
 /// the last drop, without an allocation.
-pub(crate) struct Lease {
-    slot: Arc<Slot>,
+pub(crate) struct Lease<R: Resource> {
+    slot: Arc<Slot<R>>,
 }
 
-impl Lease {
+impl<R: Resource> Lease<R> {
     /// The first lease of a slot that has none.
-    pub(super) fn first(slot: Arc<Slot>, taker: &Arc<str>) -> Self {
+    pub(super) fn first(slot: Arc<Slot<R>>, taker: &Arc<str>) -> Self {
         slot.leases.store(1, Ordering::Relaxed);
         slot.ready.store(NOT_SUBMITTED, Ordering::Relaxed);
         slot.published.store(false, Ordering::Relaxed);
@@ -94,20 +72,26 @@ impl Lease {
         Self { slot }
     }
 
-    pub(super) fn slot(&self) -> &Slot {
-        &self.slot
+    pub(super) fn id(&self) -> ResourceId {
+        self.slot.id
     }
 
-    pub(super) fn pool(&self) -> Option<Arc<TexturePool>> {
+    pub(super) fn resource(&self) -> &R {
+        &self.slot.resource
+    }
+
+    pub(super) fn pool(&self) -> Option<Arc<Pool<R>>> {
         self.slot.pool.upgrade()
     }
 
-    pub(crate) fn texture(&self) -> &Arc<wgpu::Texture> {
-        &self.slot.texture
+    /// Who took it.
+    pub(super) fn taker(&self) -> Arc<str> {
+        self.slot.taken().map_or_else(|| Arc::from("unknown"), |(taker, _)| taker)
     }
 
-    pub(crate) fn view(&self) -> &wgpu::TextureView {
-        &self.slot.view
+    /// Whether these many leases are all that holds it.
+    pub(super) fn is_unshared(&self, leases: usize) -> bool {
+        self.slot.leases.load(Ordering::Acquire) == leases && self.slot.resource.is_unshared()
     }
 
     /// The submission that writes it; `None` before it was submitted.
@@ -119,9 +103,15 @@ impl Lease {
         self.slot.ready.store(submission, Ordering::Release);
     }
 
-    /// From here on nobody may write the pixels.
+    /// From here on nobody may write it.
     pub(crate) fn publish(&self) {
         self.slot.published.store(true, Ordering::Release);
+    }
+
+    /// It may be written again, by whoever asks: nobody else holds it.
+    pub(super) fn unpublish(&self) {
+        self.slot.published.store(false, Ordering::Release);
+        self.slot.ready.store(NOT_SUBMITTED, Ordering::Release);
     }
 
     pub(super) fn is_published(&self) -> bool {
@@ -129,14 +119,14 @@ impl Lease {
     }
 }
 
-impl Clone for Lease {
+impl<R: Resource> Clone for Lease<R> {
     fn clone(&self) -> Self {
         self.slot.leases.fetch_add(1, Ordering::Relaxed);
         Self { slot: self.slot.clone() }
     }
 }
 
-impl Drop for Lease {
+impl<R: Resource> Drop for Lease<R> {
     fn drop(&mut self) {
         // Acquire-release, so that the next taker sees everything that earlier holders did.
         if self.slot.leases.fetch_sub(1, Ordering::AcqRel) == 1 {

@@ -18,10 +18,14 @@ pub(super) struct BufferRing {
     free: Mutex<HashMap<u64, Vec<Arc<StagingBuffer>>>>,
 }
 
+/// What has not been submitted yet, and what never will be.
+const NOT_SUBMITTED: u64 = 0;
+const CANCELLED: u64 = u64::MAX;
+
 /// A buffer of a ring. Between uses an upload buffer is mapped and a read-back buffer is not.
 pub(super) struct StagingBuffer {
     pub(super) raw: wgpu::Buffer,
-    /// The submission that uses it; 0 before.
+    /// The submission that uses it.
     submission: AtomicU64,
     map_failed: AtomicBool,
 }
@@ -31,12 +35,14 @@ impl BufferRing {
         let found = self.free.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&size).and_then(Vec::pop);
         match found {
             Some(buffer) => {
-                buffer.submission.store(0, Ordering::Relaxed);
+                buffer.submission.store(NOT_SUBMITTED, Ordering::Relaxed);
                 Ok(buffer)
             }
-            None => {
-                Ok(Arc::new(StagingBuffer { raw: create()?, submission: AtomicU64::new(0), map_failed: AtomicBool::new(false) }))
-            }
+            None => Ok(Arc::new(StagingBuffer {
+                raw: create()?,
+                submission: AtomicU64::new(NOT_SUBMITTED),
+                map_failed: AtomicBool::new(false),
+            })),
         }
     }
 
@@ -48,6 +54,11 @@ impl BufferRing {
 impl StagingBuffer {
     pub(super) fn set_submission(&self, submission: u64) {
         self.submission.store(submission, Ordering::Release);
+    }
+
+    /// Nobody will submit what uses it.
+    pub(super) fn cancel(&self) {
+        self.submission.store(CANCELLED, Ordering::Release);
     }
 }
 
@@ -73,15 +84,84 @@ pub(super) fn padded_row_bytes(format: VideoFormat) -> u32 {
     (format.row_bytes() as u32).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT)
 }
 
+/// A buffer that the GPU copies to and the CPU reads.
+pub(super) struct Mapped {
+    device: Arc<Device>,
+    ring: Arc<BufferRing>,
+    pub(super) buffer: Arc<StagingBuffer>,
+}
+
+impl Mapped {
+    pub(super) fn new(device: &Arc<Device>, ring: &Arc<BufferRing>, size: u64) -> Result<Self> {
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let buffer = ring.take(size, || device.create_buffer("streamlib read-back", size, usage, false))?;
+        Ok(Self { device: device.clone(), ring: ring.clone(), buffer })
+    }
+
+    /// Has the buffer mapped once the GPU has done what was recorded so far.
+    pub(super) fn map_on_submit(&self, commands: &wgpu::CommandEncoder) {
+        let buffer = self.buffer.clone();
+        commands.map_buffer_on_submit(&self.buffer.raw, wgpu::MapMode::Read, .., move |mapped| {
+            buffer.map_failed.store(mapped.is_err(), Ordering::Release);
+        });
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        match self.buffer.submission.load(Ordering::Acquire) {
+            NOT_SUBMITTED | CANCELLED => false,
+            submission => self.device.submitter.timeline().is_complete(submission),
+        }
+    }
+
+    /// Blocks until the bytes are there.
+    pub(super) fn wait(self) -> Result<MappedView> {
+        let submission = self.buffer.submission.load(Ordering::Acquire);
+        if submission == NOT_SUBMITTED {
+            return Err(Error::new(ErrorKind::InvalidArgument, "a read-back was waited for before it was submitted")
+                .hint("wait for it in a later call, or in `submitted`"));
+        }
+        if submission == CANCELLED {
+            return Err(Error::new(ErrorKind::Cancelled, "what was read back was never submitted: its encoder was dropped"));
+        }
+        self.device.submitter.timeline().wait(submission, READ_BACK_TIMEOUT)?;
+        if self.buffer.map_failed.load(Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Gpu, "the GPU could not give its memory back to the CPU"));
+        }
+        let view = self.buffer.raw.get_mapped_range(..);
+        let view = view
+            .map_err(|error| Error::new(ErrorKind::Gpu, "the GPU could not give its memory back to the CPU").caused_by(error))?;
+        Ok(MappedView { view: Some(view), mapped: self })
+    }
+}
+
+/// Mapped bytes. The buffer is used again once this is dropped.
+pub(super) struct MappedView {
+    view: Option<wgpu::BufferView>,
+    mapped: Mapped,
+}
+
+impl Deref for MappedView {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        self.view.as_deref().unwrap_or_default()
+    }
+}
+
+impl Drop for MappedView {
+    fn drop(&mut self) {
+        self.view = None;
+        self.mapped.buffer.raw.unmap();
+        self.mapped.ring.give_back(self.mapped.buffer.clone());
+    }
+}
+
 /// A copy of a frame on its way to the CPU.
 ///
 /// Made by [`FrameEncoder::read_back`](super::FrameEncoder::read_back); the bytes are there once the encoder was submitted and
 /// the GPU is done. Dropping it early is fine.
 pub struct ReadBack {
-    pub(super) device: Arc<Device>,
-    pub(super) ring: Arc<BufferRing>,
-    pub(super) buffer: Arc<StagingBuffer>,
-    pub(super) format: VideoFormat,
+    pub(super) mapped: Mapped,
+    format: VideoFormat,
 }
 
 impl ReadBack {
@@ -95,47 +175,27 @@ impl ReadBack {
         let row = padded_row_bytes(format);
         let extent = format.texture_size();
         let size = u64::from(row) * u64::from(extent.height);
-        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let buffer = ring.take(size, || device.create_buffer("streamlib read-back", size, usage, false))?;
+        let mapped = Mapped::new(device, ring, size)?;
         let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row), rows_per_image: None };
-        let destination = wgpu::TexelCopyBufferInfo { buffer: &buffer.raw, layout };
+        let destination = wgpu::TexelCopyBufferInfo { buffer: &mapped.buffer.raw, layout };
         commands.copy_texture_to_buffer(texture.as_image_copy(), destination, extent);
-        commands.map_buffer_on_submit(&buffer.raw, wgpu::MapMode::Read, .., {
-            let buffer = buffer.clone();
-            move |mapped| buffer.map_failed.store(mapped.is_err(), Ordering::Release)
-        });
+        mapped.map_on_submit(commands);
         device.bytes.read_back.fetch_add(format.bytes() as u64, Ordering::Relaxed);
         device.bytes.row_padding.fetch_add(size - format.bytes() as u64, Ordering::Relaxed);
-        Ok(Self { device: device.clone(), ring: ring.clone(), buffer, format })
+        Ok(Self { mapped, format })
     }
 
     /// Whether [`wait`](Self::wait) would return at once.
     pub fn is_ready(&self) -> bool {
-        match self.buffer.submission.load(Ordering::Acquire) {
-            0 => false,
-            submission => self.device.submitter.timeline().is_complete(submission),
-        }
+        self.mapped.is_ready()
     }
 
     /// Blocks until the bytes are there. For sinks on their own segment; the encoder must have been submitted.
     ///
-    /// Fails with [`ErrorKind::InvalidArgument`] before that, [`ErrorKind::DeviceLost`] or [`ErrorKind::Stalled`].
+    /// Fails with [`ErrorKind::InvalidArgument`] before that, [`ErrorKind::Cancelled`] if it never will be,
+    /// [`ErrorKind::DeviceLost`] or [`ErrorKind::Stalled`].
     pub fn wait(self) -> Result<ReadBackView> {
-        let submission = self.buffer.submission.load(Ordering::Acquire);
-        if submission == 0 {
-            return Err(Error::new(ErrorKind::InvalidArgument, "a read-back was waited for before it was submitted")
-                .hint("wait for it in a later call, or in `submitted`"));
-        }
-        self.device.submitter.timeline().wait(submission, READ_BACK_TIMEOUT)?;
-        if self.buffer.map_failed.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorKind::Gpu, "the GPU could not give a frame back to the CPU"));
-        }
-        let view = self
-            .buffer
-            .raw
-            .get_mapped_range(..)
-            .map_err(|error| Error::new(ErrorKind::Gpu, "the GPU could not give a frame back to the CPU").caused_by(error))?;
-        Ok(ReadBackView { view: Some(view), read_back: self })
+        Ok(ReadBackView { view: self.mapped.wait()?, format: self.format })
     }
 }
 
@@ -144,14 +204,14 @@ impl ReadBack {
 ///
 /// The buffer is used again once this is dropped.
 pub struct ReadBackView {
-    view: Option<wgpu::BufferView>,
-    read_back: ReadBack,
+    view: MappedView,
+    format: VideoFormat,
 }
 
 impl ReadBackView {
     /// What the bytes mean.
     pub fn format(&self) -> VideoFormat {
-        self.read_back.format
+        self.format
     }
 
     /// Bytes from one row to the next: a multiple of 256.
@@ -174,14 +234,6 @@ impl ReadBackView {
 impl Deref for ReadBackView {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
-        self.view.as_deref().unwrap_or_default()
-    }
-}
-
-impl Drop for ReadBackView {
-    fn drop(&mut self) {
-        self.view = None;
-        self.read_back.buffer.raw.unmap();
-        self.read_back.ring.give_back(self.read_back.buffer.clone());
+        &self.view
     }
 }

@@ -8,6 +8,7 @@ use super::interface::{BindingKind, UniformBinding, format_name};
 use super::layout::{Uniform, UniformType, UniformValue};
 use super::{Compiled, Kernel};
 use crate::gpu::bind_groups::{Key, ResourceId};
+use crate::gpu::buffer::Buffer;
 use crate::gpu::encoder::FrameEncoder;
 use crate::{Result, VideoFrame};
 
@@ -34,6 +35,7 @@ impl<V: UniformValue + bytemuck::NoUninit> UniformNumber for V {
 enum Bound<'a> {
     Frame(&'a VideoFrame),
     Sampler(wgpu::FilterMode),
+    Buffer { id: ResourceId, raw: &'a wgpu::Buffer, bytes: u64, elements: usize },
 }
 
 /// A call of a [`Kernel`] in the making. Give it everything that [`Kernel::describe`] names, samplers apart; then dispatch.
@@ -154,6 +156,48 @@ impl<'a> KernelCall<'a> {
         Err(self.kernel.wrong(message))
     }
 
+    /// The buffer that a `var<storage, read>` stands for. Its elements must be as large as the WGSL's.
+    pub fn buffer<T: bytemuck::Pod>(mut self, name: &str, buffer: &'a Buffer<T>) -> Result<Self> {
+        if let Some(place) = self.buffer_place(name, buffer, false)? {
+            self.encoder.keeps_buffer(buffer, false);
+            self.bound[place] = Some(Bound::of(buffer));
+        }
+        Ok(self)
+    }
+
+    /// The buffer that a `var<storage, read_write>` stands for. Its elements must be as large as the WGSL's.
+    pub fn buffer_mut<T: bytemuck::Pod>(mut self, name: &str, buffer: &'a mut Buffer<T>) -> Result<Self> {
+        if let Some(place) = self.buffer_place(name, buffer, true)? {
+            self.encoder.keeps_buffer(buffer, true);
+            self.bound[place] = Some(Bound::of(buffer));
+        }
+        Ok(self)
+    }
+
+    fn buffer_place<T>(&self, name: &str, buffer: &Buffer<T>, writes: bool) -> Result<Option<usize>> {
+        let (place, kind) = match self.compiled.binding(name) {
+            Some(found) => found,
+            None if self.compiled.is_unused(name) => return Ok(None),
+            None => return Err(self.kernel.wrong(self.compiled.unknown("buffer", name))),
+        };
+        let BindingKind::Buffer { is_written, stride, head } = kind else {
+            return Err(self.kernel.wrong(format!("was given a buffer for '{name}', which is {kind}")));
+        };
+        if is_written && !writes {
+            return Err(self.kernel.wrong(format!("writes '{name}', {kind}")).hint("give it with `buffer_mut`"));
+        }
+        if head == 0 && size_of::<T>() as u32 != stride {
+            let message =
+                format!("takes elements of {stride} bytes as '{name}', but the buffer has elements of {}", size_of::<T>());
+            return Err(self.kernel.wrong(message));
+        }
+        if buffer.bytes() < u64::from(head + stride) {
+            let message = format!("takes at least {} bytes as '{name}', but the buffer has {}", head + stride, buffer.bytes());
+            return Err(self.kernel.wrong(message));
+        }
+        Ok(Some(place))
+    }
+
     /// How a sampler samples between texels. Without it, linearly. Beyond the edge every sampler repeats the edge.
     pub fn sampler(mut self, name: &str, filter: wgpu::FilterMode) -> Result<Self> {
         match self.compiled.binding(name) {
@@ -202,19 +246,21 @@ impl<'a> KernelCall<'a> {
         Ok(self)
     }
 
-    /// Records the call, one invocation for each texel of the first texture that is written; the number of workgroups is rounded
-    /// up, so check the bounds.
+    /// Records the call, one invocation for each texel of the first texture that is written or, if there is none, for each element of the
+    /// first buffer; the number of workgroups is rounded up, so check the bounds.
     pub fn dispatch(self) -> Result<()> {
         let bindings = self.compiled.interface.bindings.iter().zip(&self.bound);
-        let written = bindings.filter(|(binding, _)| binding.kind.is_written()).find_map(|(_, bound)| match bound {
-            Some(Bound::Frame(frame)) => Some(frame.format().texture_size()),
+        let mut written = bindings.filter(|(binding, _)| binding.kind.is_written()).filter_map(|(_, bound)| match bound {
+            Some(Bound::Frame(frame)) => Some((0, frame.format().texture_size().width, frame.format().texture_size().height)),
+            Some(Bound::Buffer { elements, .. }) => Some((1, u32::try_from(*elements).unwrap_or(u32::MAX), 1)),
             _ => None,
         });
-        match written {
-            Some(extent) => self.dispatch_over(extent.width, extent.height),
+        let first = written.next();
+        match first.into_iter().chain(written).min_by_key(|(is_buffer, ..)| *is_buffer) {
+            Some((_, width, height)) => self.dispatch_over(width, height),
             None => {
                 self.check_complete()?;
-                Err(self.kernel.wrong("writes no texture that says how often to call it".into()).hint("call `dispatch_over`"))
+                Err(self.kernel.wrong("writes nothing that says how often to call it".into()).hint("call `dispatch_over`"))
             }
         }
     }
@@ -278,23 +324,34 @@ impl<'a> KernelCall<'a> {
     /// What is written is bound once: the GPU would read what it is writing.
     fn check_aliases(&self) -> Result<()> {
         let bindings = self.compiled.interface.bindings.iter().zip(&self.bound);
-        let frames = bindings.filter_map(|(binding, bound)| match bound {
-            Some(Bound::Frame(frame)) => Some((binding, frame.lease().slot().id)),
+        let given = bindings.filter_map(|(binding, bound)| match bound {
+            Some(Bound::Frame(frame)) => Some((binding, frame.lease().id())),
+            Some(Bound::Buffer { id, .. }) => Some((binding, *id)),
             _ => None,
         });
-        for (written, id) in frames.clone().filter(|(binding, _)| binding.kind.is_written()) {
-            if let Some((other, _)) = frames.clone().find(|(other, same)| *same == id && other.name != written.name) {
-                let message = format!("was given one frame as '{}' and as '{}', which it writes", other.name, written.name);
-                return Err(self.kernel.wrong(message).hint("write another frame, taken with `like`"));
+        for (written, id) in given.clone().filter(|(binding, _)| binding.kind.is_written()) {
+            if let Some((other, _)) = given.clone().find(|(other, same)| *same == id && other.name != written.name) {
+                let message = format!("was given the same as '{}' and as '{}', which it writes", other.name, written.name);
+                return Err(self.kernel.wrong(message).hint("write another one"));
             }
         }
         Ok(())
     }
 }
 
+impl<'a> Bound<'a> {
+    fn of<T>(buffer: &'a Buffer<T>) -> Self {
+        Self::Buffer { id: buffer.lease().id(), raw: buffer.raw(), bytes: buffer.word_bytes(), elements: buffer.len() }
+    }
+}
+
 impl BindingKind {
     fn is_written(self) -> bool {
-        matches!(self, Self::StorageTexture { access, .. } if access != wgpu::StorageTextureAccess::ReadOnly)
+        match self {
+            Self::StorageTexture { access, .. } => access != wgpu::StorageTextureAccess::ReadOnly,
+            Self::Buffer { is_written, .. } => is_written,
+            Self::Texture | Self::Sampler => false,
+        }
     }
 }
 
@@ -309,15 +366,20 @@ fn bind_group(
         Some(Bound::Sampler(wgpu::FilterMode::Nearest)) => &device.samplers.nearest,
         _ => &device.samplers.linear,
     };
-    let id = |bound: &Option<Bound<'_>>| -> ResourceId {
+    let mut key: Key = std::iter::once(compiled.id).collect();
+    for bound in bound {
         match bound {
-            Some(Bound::Frame(frame)) => frame.lease().slot().id,
-            other => sampler(other).0,
+            Some(Bound::Frame(frame)) => key.push(frame.lease().id()),
+            // How much of its memory is bound, too.
+            Some(Bound::Buffer { id, bytes, .. }) => key.extend([*id, ResourceId::of_size(*bytes)]),
+            other => key.push(sampler(other).0),
         }
-    };
-    let key: Key = std::iter::once(compiled.id).chain(bound.iter().map(id)).collect();
-    device.bind_groups.find(device, key, layout, |place| match &bound[place] {
+    }
+    device.bind_groups.find(device, key, layout, bound.len(), |place| match &bound[place] {
         Some(Bound::Frame(frame)) => wgpu::BindingResource::TextureView(frame.view()),
+        Some(Bound::Buffer { raw, bytes, .. }) => {
+            wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: raw, offset: 0, size: std::num::NonZeroU64::new(*bytes) })
+        }
         other => wgpu::BindingResource::Sampler(&sampler(other).1),
     })
 }

@@ -30,6 +30,8 @@ pub(in crate::gpu) enum BindingKind {
     StorageTexture { format: wgpu::TextureFormat, access: wgpu::StorageTextureAccess },
     /// `sampler`.
     Sampler,
+    /// `var<storage>`: whether it is written, the bytes from an element to the next, and those before the first.
+    Buffer { is_written: bool, stride: u32, head: u32 },
 }
 
 /// `a texture to read (texture_2d<f32>)`.
@@ -46,6 +48,10 @@ impl fmt::Display for BindingKind {
                 write!(f, "a storage texture (texture_storage_2d<{}, {access}>)", format_name(*format))
             }
             Self::Sampler => f.write_str("a sampler"),
+            Self::Buffer { is_written, stride, .. } => {
+                let access = if *is_written { "read_write" } else { "read" };
+                write!(f, "a buffer of elements of {stride} bytes (var<storage, {access}>)")
+            }
         }
     }
 }
@@ -156,12 +162,36 @@ impl Interface {
             }
             return Ok((1, self.uniforms.len() as u32 - 1));
         }
+        if let naga::AddressSpace::Storage { access } = variable.space {
+            let (head, stride) = elements(module, variable.ty).ok_or_else(|| {
+                format!("'{name}' is no array, and no struct that ends in one: a buffer is an array of elements")
+            })?;
+            let is_written = access.contains(naga::StorageAccess::STORE);
+            self.bindings.push(Binding { name, kind: BindingKind::Buffer { is_written, stride, head } });
+            return Ok((0, self.bindings.len() as u32 - 1));
+        }
         let kind = kind_of(&module.types[variable.ty].inner).ok_or_else(|| {
             let ty = module.to_ctx().type_to_string(variable.ty);
-            format!("'{name}' is {ty}, which is none of: texture_2d<f32>, texture_storage_2d<rgba8unorm or r8unorm, ...>, sampler, var<uniform>")
+            format!("'{name}' is {ty}, which is none of: texture_2d<f32>, texture_storage_2d<rgba8unorm or r8unorm, ...>, sampler, var<uniform>, var<storage>")
         })?;
         self.bindings.push(Binding { name, kind });
         Ok((0, self.bindings.len() as u32 - 1))
+    }
+}
+
+/// The bytes before the elements of an array, and those from one to the next: of a runtime-sized array, of one of constant size, or of
+/// the array that a struct ends in.
+fn elements(module: &naga::Module, ty: naga::Handle<naga::Type>) -> Option<(u32, u32)> {
+    match &module.types[ty].inner {
+        naga::TypeInner::Array { stride, .. } => Some((0, *stride)),
+        naga::TypeInner::Struct { members, .. } => {
+            let last = members.last()?;
+            match module.types[last.ty].inner {
+                naga::TypeInner::Array { stride, .. } => Some((last.offset, stride)),
+                _ => None,
+            }
+        }
+        _ => None,
     }
 }
 

@@ -24,8 +24,8 @@ use interface::{BindingKind, Interface, format_name};
 /// can be a processor's until its `setup`.
 ///
 /// What the WGSL declares is bound by name; the numbers in `@group` and `@binding` only have to differ. It can read frames
-/// (`texture_2d<f32>`, with or without a `sampler`), write them (`texture_storage_2d` of `rgba8unorm`, or of `r8unorm` for planes) and have up to
-/// four uniforms of at most 4096 bytes each.
+/// (`texture_2d<f32>`, with or without a `sampler`), write them (`texture_storage_2d` of `rgba8unorm`, or of `r8unorm` for planes), read and write
+/// [`Buffer`](crate::Buffer)s (`var<storage>` of arrays) and have up to four uniforms of at most 4096 bytes each.
 ///
 /// ```
 /// # use streamlib_core::{GpuContext, GpuOptions, Size, VideoFormat};
@@ -115,6 +115,11 @@ impl GpuContext {
                     self.check_storage(&binding.name, format, access)?;
                     wgpu::BindingType::StorageTexture { access, format, view_dimension: wgpu::TextureViewDimension::D2 }
                 }
+                BindingKind::Buffer { is_written, .. } => wgpu::BindingType::Buffer {
+                    ty: wgpu::BufferBindingType::Storage { read_only: !is_written },
+                    has_dynamic_offset: false,
+                    min_binding_size: None,
+                },
                 BindingKind::Sampler => wgpu::BindingType::Sampler(wgpu::SamplerBindingType::Filtering),
             };
             Ok(wgpu::BindGroupLayoutEntry { binding: place as u32, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None })

@@ -1,0 +1,148 @@
+//! One budget of bytes for all pools of a device: what is free anywhere goes before anybody is refused, and who is refused learns who
+//! holds what.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use super::pool::LeaseReport;
+use crate::{Error, ErrorKind, Result};
+
+/// How long a taker waits for memory to come back when the budget is used up.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What pools have in common for the budget.
+pub(super) trait Pooled: Send + Sync {
+    /// Lets everything go that nobody uses.
+    fn trim(&self);
+
+    /// What is out.
+    fn leases(&self) -> Vec<LeaseReport>;
+}
+
+pub(super) struct Budget {
+    limit: u64,
+    state: Mutex<State>,
+    returned: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    bytes: u64,
+    peak: u64,
+    /// Rises with each thing that comes back to a pool or is let go of.
+    returns: u64,
+    pools: Vec<Weak<dyn Pooled>>,
+}
+
+/// What all pools of a device hold together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct MemoryStatistics {
+    /// Bytes of the textures and buffers that exist, free or in use.
+    pub bytes: u64,
+    /// The most there ever were.
+    pub peak_bytes: u64,
+    /// The most there may be.
+    pub budget_bytes: u64,
+}
+
+impl Budget {
+    pub(super) fn new(limit: u64) -> Arc<Self> {
+        Arc::new(Self { limit, state: Mutex::default(), returned: Condvar::new() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn join(&self, pool: Weak<dyn Pooled>) {
+        self.state().pools.push(pool);
+    }
+
+    pub(super) fn statistics(&self) -> MemoryStatistics {
+        let state = self.state();
+        MemoryStatistics { bytes: state.bytes, peak_bytes: state.peak, budget_bytes: self.limit }
+    }
+
+    fn pools(&self) -> Vec<Arc<dyn Pooled>> {
+        self.state().pools.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// What is out of all pools.
+    pub(super) fn leases(&self) -> Vec<LeaseReport> {
+        self.pools().iter().flat_map(|pool| pool.leases()).collect()
+    }
+
+    /// Finds something free, or takes `bytes` for something new, after letting go of what nobody uses. Waits up to two seconds when the
+    /// budget is used up, then fails with [`ErrorKind::OutOfMemory`], saying who holds what. `what` is wanted: `a texture`.
+    ///
+    /// No lock is held while `find` or the pools are asked.
+    pub(super) fn reserve<T>(&self, what: &str, bytes: u64, mut find: impl FnMut() -> Option<T>) -> Result<Option<T>> {
+        if bytes > self.limit {
+            // Nobody can give back enough.
+            let message = format!("{what} of {bytes} bytes does not fit into the GPU memory budget of {} bytes", self.limit);
+            return Err(Error::new(ErrorKind::OutOfMemory, message).hint("raise the budget or take less"));
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let returns = self.state().returns;
+            if let Some(found) = find() {
+                return Ok(Some(found));
+            }
+            if self.take(bytes) {
+                return Ok(None);
+            }
+            self.pools().iter().for_each(|pool| pool.trim());
+            if self.take(bytes) {
+                return Ok(None);
+            }
+            let mut state = self.state();
+            // What came back since it was looked is looked at before waiting.
+            while state.returns == returns {
+                let left = deadline.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    drop(state);
+                    return Err(self.refusal(bytes));
+                }
+                state = self.returned.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            }
+            if Instant::now() >= deadline {
+                drop(state);
+                return Err(self.refusal(bytes));
+            }
+        }
+    }
+
+    fn take(&self, bytes: u64) -> bool {
+        let mut state = self.state();
+        let fits = state.bytes + bytes <= self.limit;
+        if fits {
+            state.bytes += bytes;
+            state.peak = state.peak.max(state.bytes);
+        }
+        fits
+    }
+
+    fn refusal(&self, bytes: u64) -> Error {
+        let holders = self.leases().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let message = format!(
+            "the GPU memory budget of {} bytes is used up: {bytes} more bytes are needed, held are: {holders}",
+            self.limit
+        );
+        Error::new(ErrorKind::OutOfMemory, message).hint("raise the budget, shorten queues or let go of frames and buffers")
+    }
+
+    /// Something that took so many bytes exists no more.
+    pub(super) fn give_back(&self, bytes: u64) {
+        let mut state = self.state();
+        state.bytes -= bytes;
+        state.returns += 1;
+        drop(state);
+        self.returned.notify_all();
+    }
+
+    /// Something came back to its pool.
+    pub(super) fn notice_return(&self) {
+        self.state().returns += 1;
+        self.returned.notify_all();
+    }
+}
