@@ -1,6 +1,8 @@
 //! The limit: test pattern and ball as a wgpu program written by hand, a pass each and nothing else; for recordings also their
 //! conversion to `i420` and the way back to the CPU.
 
+#![allow(clippy::disallowed_methods, reason = "a program by hand")]
+
 use std::collections::VecDeque;
 use std::time::Instant;
 

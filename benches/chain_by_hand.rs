@@ -1,5 +1,7 @@
 //! The limit: functions of a pixel's colour, one behind the other, each a pass of a wgpu program written by hand.
 
+#![allow(clippy::disallowed_methods, reason = "a program by hand")]
+
 use std::collections::VecDeque;
 use std::time::Instant;
 

@@ -1,6 +1,7 @@
 //! streamlib beside programs written by hand that do the same work: drawing, uploading, recording. Tables in Markdown;
 //! `make bench` runs it.
 
+#![allow(clippy::disallowed_methods, reason = "its limits are programs by hand")]
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a program that prints a table and may stop where it fails")]
 
 use std::time::{Duration, Instant};

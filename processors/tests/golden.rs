@@ -9,7 +9,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use golden::{Picture, Tolerance};
 use streamlib_core::{
-    Context, FrameRate, GpuContext, GpuOptions, Graph, Mode, Result, Runtime, RuntimeOptions, Sink, Size, VideoFormat, VideoFrame,
+    Context, FrameRate, GpuContext, GpuOptions, Graph, Mode, PainterOptions, Result, Runtime, RuntimeOptions, Sink, Size,
+    VideoFormat, VideoFrame, Viewport,
 };
 use streamlib_processors::bouncing_ball::{BouncingBall, BouncingBallParameters};
 use streamlib_processors::test_pattern::{TestPattern, TestPatternParameters};
@@ -76,73 +77,13 @@ fn the_ball_over_the_test_pattern() {
 
 /// Draws a frame through the display's shader into a target of 200x160, as a window of that size would show it stretched.
 fn displayed(frame: &VideoFrame, entry_point: &str, format: wgpu::TextureFormat) -> Picture {
-    let device = GPU.wgpu_device();
-    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-        label: Some("display"),
-        source: wgpu::ShaderSource::Wgsl(include_str!("../src/display/display.wgsl").into()),
-    });
-    let pipeline = device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-        label: Some("display"),
-        layout: None,
-        vertex: wgpu::VertexState {
-            module: &module,
-            entry_point: Some("corner"),
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
-            buffers: &[],
-        },
-        primitive: wgpu::PrimitiveState::default(),
-        depth_stencil: None,
-        multisample: wgpu::MultisampleState::default(),
-        fragment: Some(wgpu::FragmentState {
-            module: &module,
-            entry_point: Some(entry_point),
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
-            targets: &[Some(format.into())],
-        }),
-        multiview_mask: None,
-        cache: None,
-    });
-    let light = frame.texture().create_view(&wgpu::TextureViewDescriptor {
-        format: Some(wgpu::TextureFormat::Rgba8UnormSrgb),
-        usage: Some(wgpu::TextureUsages::TEXTURE_BINDING),
-        ..Default::default()
-    });
-    let sampler = device.create_sampler(&wgpu::SamplerDescriptor {
-        mag_filter: wgpu::FilterMode::Linear,
-        min_filter: wgpu::FilterMode::Linear,
-        ..Default::default()
-    });
-    let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
-        label: Some("display"),
-        layout: &pipeline.get_bind_group_layout(0),
-        entries: &[
-            wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::TextureView(&light) },
-            wgpu::BindGroupEntry { binding: 1, resource: wgpu::BindingResource::Sampler(&sampler) },
-        ],
-    });
+    let options = PainterOptions { vertex: "corner", fragment: entry_point, target: format };
+    let painter = GPU.painter("display", include_str!("../src/display/display.wgsl"), &options).unwrap();
     let mut target = GPU.frame(VideoFormat::rgba8(Size::new(200, 160).unwrap()), "test").unwrap();
-    let view = target.texture().create_view(&wgpu::TextureViewDescriptor {
-        format: Some(format),
-        usage: Some(wgpu::TextureUsages::RENDER_ATTACHMENT),
-        ..Default::default()
-    });
     let mut encoder = GPU.encoder();
-    encoder.reads(frame);
     encoder.writes(&mut target).unwrap();
-    let mut pass = encoder.commands().begin_render_pass(&wgpu::RenderPassDescriptor {
-        label: Some("display"),
-        color_attachments: &[Some(wgpu::RenderPassColorAttachment {
-            view: &view,
-            depth_slice: None,
-            resolve_target: None,
-            ops: wgpu::Operations { load: wgpu::LoadOp::Clear(wgpu::Color::BLACK), store: wgpu::StoreOp::Store },
-        })],
-        ..Default::default()
-    });
-    pass.set_pipeline(&pipeline);
-    pass.set_bind_group(0, &group, &[]);
-    pass.draw(0..3, 0..1);
-    drop(pass);
+    let all = Viewport { x: 0.0, y: 0.0, width: 200.0, height: 160.0 };
+    painter.paint(&mut encoder, frame, &target.texture(), all).unwrap();
     encoder.submit().unwrap();
     picture(&target)
 }

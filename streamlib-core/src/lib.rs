@@ -23,10 +23,10 @@ pub use frame::VideoFrame;
 #[doc(hidden)]
 pub use gpu::type_of_field;
 pub use gpu::{
-    AdapterChoice, AdapterOptions, Buffer, BufferReadBack, ByteStatistics, CreationStatistics, FrameEncoder, GpuContext,
-    GpuOptions, GpuStatistics, Kernel, KernelCall, KernelOptions, KernelStatistics, LeaseReport, MemoryStatistics, Plane,
-    PoolStatistics, ReadBack, ReadBackView, ReadyToken, Scalar, Uniform, UniformField, UniformLayout, UniformNumber, UniformType,
-    UniformValue,
+    AdapterChoice, AdapterOptions, Buffer, BufferReadBack, ByteStatistics, CreationStatistics, FrameEncoder, FramePainter,
+    GpuContext, GpuOptions, GpuStatistics, Kernel, KernelCall, KernelOptions, KernelStatistics, LeaseReport, MemoryStatistics,
+    PainterOptions, Plane, PoolStatistics, ReadBack, ReadBackView, ReadyToken, Scalar, Uniform, UniformField, UniformLayout,
+    UniformNumber, UniformType, UniformValue, Viewport,
 };
 pub use graph::{Graph, GraphSpec, IntoChain, LinkSpec, NodeSpec, PortRef};
 pub use parameters::{Checker, Described, ParameterDescriptor, Tunable, Tuning, check_parameters, make};

@@ -1,5 +1,6 @@
 //! Frames, pools, uploads, read-backs and shaders on whatever adapter this machine has.
 
+#![allow(clippy::disallowed_methods, reason = "it does by hand what streamlib must notice")]
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
 
 use std::sync::LazyLock;

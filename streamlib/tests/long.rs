@@ -1,4 +1,4 @@
-//! A long run takes nothing more after its beginning: no texture, no memory, no thread, no file.
+//! A long run takes nothing more after its beginning: nothing at the GPU, no memory, no thread, no file.
 //! `STREAMLIB_LONG_FRAMES` sets how long (default 2000).
 
 #![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use streamlib::prelude::*;
-use streamlib::{Counter, GpuOptions};
+use streamlib::{Counter, CreationStatistics, GpuOptions};
 
 /// The frames after which everything that a run needs has been made; half a run that is not even twice as long.
 const BEGINNING: u64 = 1000;
@@ -18,8 +18,8 @@ const GROWTH_KILOBYTES: u64 = 1024;
 /// What the process holds.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Holdings {
-    /// Textures that were ever created.
-    textures: u64,
+    /// Textures, buffers, bind groups and whatever else there is at the GPU, that were ever created.
+    created: CreationStatistics,
     /// Physical memory. 0 where the system does not tell, as with the next two.
     resident_kilobytes: u64,
     threads: usize,
@@ -32,7 +32,7 @@ impl Holdings {
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
         let entries = |folder| std::fs::read_dir(folder).map_or(0, Iterator::count);
         Self {
-            textures: gpu.statistics().textures.created,
+            created: gpu.statistics().created,
             resident_kilobytes: resident.unwrap_or(0),
             threads: entries("/proc/self/task"),
             files: entries("/proc/self/fd"),
@@ -103,7 +103,7 @@ fn a_long_run_takes_nothing_more_after_its_beginning() {
         "{frames} frames in {:.0} s\nbefore:    {before:?}\nbeginning: {beginning:?}\nend:       {end:?}",
         statistics.seconds
     );
-    assert_eq!(end.textures, beginning.textures, "textures were created after the beginning");
+    assert_eq!(end.created, beginning.created, "GPU objects were created after the beginning");
     let growth = end.resident_kilobytes.saturating_sub(beginning.resident_kilobytes);
     assert!(growth < GROWTH_KILOBYTES, "memory grew by {growth} KB after the beginning");
     assert_eq!((end.threads, end.files), (beginning.threads, beginning.files), "threads and files");

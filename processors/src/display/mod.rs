@@ -144,8 +144,7 @@ impl Sink for Display {
         match opened.presenter.acquire()? {
             Some(target) => {
                 let encoder = cx.encoder()?;
-                encoder.reads(&frame);
-                opened.presenter.draw(encoder.commands(), &frame, &target);
+                opened.presenter.draw(encoder, &frame, &target)?;
                 opened.drawn = Some((target, frame.captured_at()));
             }
             None => opened.hidden.add(1),

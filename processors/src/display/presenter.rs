@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use streamlib_core::{Error, ErrorKind, GpuContext, Result, VideoFrame};
+use streamlib_core::{Error, ErrorKind, FrameEncoder, FramePainter, GpuContext, PainterOptions, Result, VideoFrame, Viewport};
 
 use super::window_system::OpenWindow;
 
@@ -17,21 +17,10 @@ pub(super) struct Presenter {
     window: Arc<OpenWindow>,
     surface: wgpu::Surface<'static>,
     configuration: wgpu::SurfaceConfiguration,
-    pipeline: wgpu::RenderPipeline,
-    layout: wgpu::BindGroupLayout,
-    sampler: wgpu::Sampler,
+    painter: FramePainter,
     /// Whether the surface has this configuration. wgpu lets nobody draw to one that has none.
     configured: bool,
     failing_since: Option<Instant>,
-}
-
-/// A picture's place in a window.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Viewport {
-    x: f32,
-    y: f32,
-    width: f32,
-    height: f32,
 }
 
 /// The largest place of the picture's shape in the middle of the window; what is left over stays black.
@@ -61,10 +50,10 @@ impl Presenter {
             })?
         };
         let configuration = wgpu::SurfaceConfiguration { format, view_formats: vec![format], ..configuration };
-        let (pipeline, layout, sampler) = gpu.catch("cannot set the window up", || create_pipeline(gpu.wgpu_device(), format))?;
+        let painter = painter(gpu, format)?;
         let gpu = gpu.clone();
         let (configured, failing_since) = (false, None);
-        let mut presenter = Self { gpu, window, surface, configuration, pipeline, layout, sampler, configured, failing_since };
+        let mut presenter = Self { gpu, window, surface, configuration, painter, configured, failing_since };
         presenter.configure()?;
         Ok(presenter)
     }
@@ -121,38 +110,10 @@ impl Presenter {
     }
 
     /// Records the drawing of `frame` into `target`.
-    pub(super) fn draw(&self, commands: &mut wgpu::CommandEncoder, frame: &VideoFrame, target: &wgpu::SurfaceTexture) {
-        let device = self.gpu.wgpu_device();
-        let light = frame.texture().create_view(&wgpu::TextureViewDescriptor {
-            format: Some(wgpu::TextureFormat::Rgba8UnormSrgb),
-            usage: Some(wgpu::TextureUsages::TEXTURE_BINDING),
-            ..Default::default()
-        });
-        let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("display"),
-            layout: &self.layout,
-            entries: &[
-                wgpu::BindGroupEntry { binding: 0, resource: wgpu::BindingResource::TextureView(&light) },
-                wgpu::BindGroupEntry { binding: 1, resource: wgpu::BindingResource::Sampler(&self.sampler) },
-            ],
-        });
-        let view = target.texture.create_view(&wgpu::TextureViewDescriptor::default());
-        let mut pass = commands.begin_render_pass(&wgpu::RenderPassDescriptor {
-            label: Some("display"),
-            color_attachments: &[Some(wgpu::RenderPassColorAttachment {
-                view: &view,
-                depth_slice: None,
-                resolve_target: None,
-                ops: wgpu::Operations { load: wgpu::LoadOp::Clear(wgpu::Color::BLACK), store: wgpu::StoreOp::Store },
-            })],
-            ..Default::default()
-        });
+    pub(super) fn draw(&self, encoder: &mut FrameEncoder, frame: &VideoFrame, target: &wgpu::SurfaceTexture) -> Result<()> {
         let size = frame.size();
         let place = letterbox((size.width(), size.height()), (target.texture.width(), target.texture.height()));
-        pass.set_viewport(place.x, place.y, place.width, place.height, 0.0, 1.0);
-        pass.set_pipeline(&self.pipeline);
-        pass.set_bind_group(0, &group, &[]);
-        pass.draw(0..3, 0..1);
+        self.painter.paint(encoder, frame, &target.texture, place)
     }
 
     /// Shows what was drawn, after it was submitted.
@@ -174,43 +135,10 @@ fn pick_present_mode(modes: &[wgpu::PresentMode], vsync: bool) -> wgpu::PresentM
     without.filter(|_| !vsync).unwrap_or(wgpu::PresentMode::Fifo)
 }
 
-fn create_pipeline(
-    device: &wgpu::Device,
-    format: wgpu::TextureFormat,
-) -> (wgpu::RenderPipeline, wgpu::BindGroupLayout, wgpu::Sampler) {
-    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-        label: Some("display"),
-        source: wgpu::ShaderSource::Wgsl(WGSL.into()),
-    });
-    let pipeline = device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-        label: Some("display"),
-        layout: None,
-        vertex: wgpu::VertexState {
-            module: &module,
-            entry_point: Some("corner"),
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
-            buffers: &[],
-        },
-        primitive: wgpu::PrimitiveState::default(),
-        depth_stencil: None,
-        multisample: wgpu::MultisampleState::default(),
-        fragment: Some(wgpu::FragmentState {
-            module: &module,
-            entry_point: Some(if format.is_srgb() { "linear" } else { "encoded" }),
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
-            targets: &[Some(format.into())],
-        }),
-        multiview_mask: None,
-        cache: None,
-    });
-    let sampler = device.create_sampler(&wgpu::SamplerDescriptor {
-        label: Some("display"),
-        mag_filter: wgpu::FilterMode::Linear,
-        min_filter: wgpu::FilterMode::Linear,
-        ..Default::default()
-    });
-    let layout = pipeline.get_bind_group_layout(0);
-    (pipeline, layout, sampler)
+/// What paints frames on textures of `format`.
+fn painter(gpu: &GpuContext, format: wgpu::TextureFormat) -> Result<FramePainter> {
+    let fragment = if format.is_srgb() { "linear" } else { "encoded" };
+    gpu.painter("display", WGSL, &PainterOptions { vertex: "corner", fragment, target: format })
 }
 
 #[cfg(test)]

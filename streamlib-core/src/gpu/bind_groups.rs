@@ -24,22 +24,42 @@ impl ResourceId {
     }
 }
 
-/// The kernel, and what its bindings are bound to, in their order.
+/// The layout, and what its bindings are bound to, in their order.
 pub(super) type Key = SmallVec<[ResourceId; 8]>;
 
-/// The bind groups of all kernels. Pools hand the same few textures out again and again, so that a stream soon finds all of its
-/// groups here.
+/// A layout and its number. Kernels that bind the same kinds of things share it, and with it the bind groups.
+pub(super) type Layout = (ResourceId, wgpu::BindGroupLayout);
+
+/// The bind groups of all kernels, and their layouts. Most hold one texture, so that a stream soon finds all of its groups here.
 ///
 /// A group keeps its textures alive, so it must not outlive them in the pool: whoever lets go of a resource calls
 /// [`forget`](Self::forget). The lock is held for a look-up; groups are made outside of it.
 #[derive(Default)]
 pub(super) struct BindGroups {
+    layouts: Mutex<HashMap<Vec<wgpu::BindingType>, Layout>>,
     groups: Mutex<HashMap<Key, wgpu::BindGroup>>,
 }
 
 impl BindGroups {
     fn groups(&self) -> MutexGuard<'_, HashMap<Key, wgpu::BindGroup>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The layout of bindings of these types, for compute shaders; made if there is none yet.
+    pub(super) fn layout(&self, device: &Device, types: &[wgpu::BindingType]) -> Layout {
+        let mut layouts = self.layouts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(layout) = layouts.get(types) {
+            return layout.clone();
+        }
+        let entry = |(binding, ty): (usize, &wgpu::BindingType)| wgpu::BindGroupLayoutEntry {
+            binding: binding as u32,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: *ty,
+            count: None,
+        };
+        let entries: Vec<_> = types.iter().enumerate().map(entry).collect();
+        let layout = (ResourceId::new(), device.create_bind_group_layout("streamlib kernel", &entries));
+        layouts.entry(types.to_vec()).or_insert(layout).clone()
     }
 
     /// The group of this key, made if there is none yet.

@@ -1,11 +1,14 @@
 //! The wgpu device with what must be counted and caught around it. GPU objects are created here and nowhere else.
 
+#![allow(clippy::disallowed_methods, reason = "this is the one place that creates")]
+
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::bind_groups::{BindGroups, ResourceId};
+use super::painter::PainterOptions;
 use super::timeline::Submitter;
 use crate::{Error, ErrorKind, Result};
 
@@ -293,6 +296,71 @@ impl Device {
     ) -> wgpu::BindGroup {
         self.created.bind_groups.fetch_add(1, Ordering::Relaxed);
         self.raw.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries })
+    }
+
+    /// A view of a texture that is not the pools', as a window gives one for each picture: not counted.
+    pub(super) fn foreign_view(texture: &wgpu::Texture, format: wgpu::TextureFormat) -> wgpu::TextureView {
+        texture.create_view(&wgpu::TextureViewDescriptor {
+            format: Some(format),
+            usage: Some(wgpu::TextureUsages::RENDER_ATTACHMENT),
+            ..Default::default()
+        })
+    }
+
+    /// The view through which an `rgba8` texture is read in linear light.
+    pub(super) fn create_light_view(&self, texture: &wgpu::Texture) -> wgpu::TextureView {
+        self.created.views.fetch_add(1, Ordering::Relaxed);
+        texture.create_view(&wgpu::TextureViewDescriptor {
+            format: Some(wgpu::TextureFormat::Rgba8UnormSrgb),
+            usage: Some(wgpu::TextureUsages::TEXTURE_BINDING),
+            ..Default::default()
+        })
+    }
+
+    pub(super) fn create_render_pipeline(
+        &self,
+        what: &str,
+        wgsl: &str,
+        options: &PainterOptions<'_>,
+        group: &wgpu::BindGroupLayout,
+    ) -> Result<wgpu::RenderPipeline> {
+        self.created.pipelines.fetch_add(1, Ordering::Relaxed);
+        self.catch(what, || {
+            let module = self.raw.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: None,
+                source: wgpu::ShaderSource::Wgsl(wgsl.into()),
+            });
+            let layout = self.raw.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: None,
+                bind_group_layouts: &[Some(group)],
+                immediate_size: 0,
+            });
+            self.raw.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+                label: None,
+                layout: Some(&layout),
+                vertex: wgpu::VertexState {
+                    module: &module,
+                    entry_point: Some(options.vertex),
+                    compilation_options: wgpu::PipelineCompilationOptions::default(),
+                    buffers: &[],
+                },
+                primitive: wgpu::PrimitiveState::default(),
+                depth_stencil: None,
+                multisample: wgpu::MultisampleState::default(),
+                fragment: Some(wgpu::FragmentState {
+                    module: &module,
+                    entry_point: Some(options.fragment),
+                    compilation_options: wgpu::PipelineCompilationOptions::default(),
+                    targets: &[Some(options.target.into())],
+                }),
+                multiview_mask: None,
+                cache: None,
+            })
+        })
+    }
+
+    pub(super) fn create_command_encoder(&self) -> wgpu::CommandEncoder {
+        self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("streamlib segment") })
     }
 
     /// A pipeline of a module that was checked. The error's message begins with `: `.

@@ -64,10 +64,8 @@ impl FrameEncoder {
     /// and [`writes`](Self::writes).
     pub fn commands(&mut self) -> &mut wgpu::CommandEncoder {
         self.has_recorded = true;
-        let device = &self.gpu.device().raw;
-        self.commands.get_or_insert_with(|| {
-            device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("streamlib segment") })
-        })
+        let device = self.gpu.device();
+        self.commands.get_or_insert_with(|| device.create_command_encoder())
     }
 
     /// Whether something was recorded since the last call.

@@ -8,6 +8,7 @@ mod convert;
 mod device;
 mod encoder;
 mod kernel;
+mod painter;
 mod pixel;
 mod pool;
 mod slot;
@@ -33,6 +34,7 @@ pub use kernel::{
     Kernel, KernelCall, KernelOptions, KernelStatistics, Scalar, Uniform, UniformField, UniformLayout, UniformNumber,
     UniformType, UniformValue, type_of_field,
 };
+pub use painter::{FramePainter, PainterOptions, Viewport};
 pub(crate) use pixel::{Draft, PixelFunction, PixelGroup};
 pub use pool::{LeaseReport, PoolStatistics};
 pub(crate) use slot::Lease;
@@ -223,7 +225,7 @@ impl GpuContext {
     /// Blocks until everything that was submitted before this call is done.
     pub fn wait_idle(&self, timeout: Duration) -> Result<()> {
         let device = &self.0.device;
-        let commands = device.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let commands = device.create_command_encoder();
         self.token(device.submitter.submit(commands.finish())).wait(timeout)
     }
 

@@ -1,6 +1,6 @@
 //! Pooled textures.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::device::Device;
 use super::pool::Resource;
@@ -14,10 +14,20 @@ const USAGES: wgpu::TextureUsages = wgpu::TextureUsages::COPY_SRC
     .union(wgpu::TextureUsages::RENDER_ATTACHMENT)
     .union(wgpu::TextureUsages::STORAGE_BINDING);
 
-/// A texture and its view, which holds no `Arc` of it.
+/// A texture and its views, which hold no `Arc` of it.
 pub(crate) struct Texture {
     pub(super) texture: Arc<wgpu::Texture>,
     pub(super) view: wgpu::TextureView,
+    /// Made when it is first painted.
+    light: OnceLock<wgpu::TextureView>,
+}
+
+impl Texture {
+    /// The view through which it is read in linear light, if it is `rgba8`.
+    pub(super) fn light(&self, device: &Device) -> Option<&wgpu::TextureView> {
+        let has_light = self.texture.format() == wgpu::TextureFormat::Rgba8Unorm;
+        has_light.then(|| self.light.get_or_init(|| device.create_light_view(&self.texture)))
+    }
 }
 
 /// What makes two textures interchangeable.
@@ -55,7 +65,7 @@ impl Resource for Texture {
 
     fn create(device: &Device, key: TextureKey) -> Result<Self> {
         let texture = device.create_texture(key.size, key.pixel.texture_format(), USAGES)?;
-        Ok(Self { view: device.create_view(&texture), texture: Arc::new(texture) })
+        Ok(Self { view: device.create_view(&texture), light: OnceLock::new(), texture: Arc::new(texture) })
     }
 
     fn is_unshared(&self) -> bool {

@@ -3,6 +3,8 @@
 //! A process has one window system, and its screen is chosen by its environment, so each of these runs as a process of its own:
 //! the tests that are ignored are started by the others.
 
+#![allow(clippy::disallowed_methods, reason = "it does by hand what streamlib must notice")]
+
 use std::sync::Arc;
 
 use streamlib::display::{WindowThread, serve_windows_on};

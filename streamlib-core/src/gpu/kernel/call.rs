@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::interface::{BindingKind, UniformBinding, format_name};
 use super::layout::{Uniform, UniformType, UniformValue};
 use super::{Compiled, Kernel};
-use crate::gpu::bind_groups::{Key, ResourceId};
+use crate::gpu::bind_groups::{Key, Layout, ResourceId};
 use crate::gpu::buffer::Buffer;
 use crate::gpu::encoder::FrameEncoder;
 use crate::{Result, VideoFrame};
@@ -289,17 +289,18 @@ impl<'a> KernelCall<'a> {
         for frame in bound.iter().filter_map(|bound| if let Some(Bound::Frame(frame)) = bound { Some(frame) } else { None }) {
             encoder.reads(frame);
         }
-        let group = compiled.layout.as_ref().map(|layout| bind_group(&gpu, compiled, layout, &bound));
+        let bind_groups = compiled.interface.groups().zip(&compiled.layouts);
+        let bind_groups: SmallVec<[_; 4]> = bind_groups.map(|(group, layout)| bind_group(&gpu, layout, &bound[group])).collect();
         let bytes: SmallVec<[&[u8]; 4]> = uniforms.iter().map(|bytes| &**bytes).collect();
         let uniforms = if bytes.is_empty() { None } else { Some(encoder.uniforms(&bytes)?) };
         let descriptor = wgpu::ComputePassDescriptor { label: Some(&kernel.label), timestamp_writes: None };
         let mut pass = encoder.commands().begin_compute_pass(&descriptor);
         pass.set_pipeline(&compiled.pipeline);
-        if let Some(group) = &group {
-            pass.set_bind_group(0, group, &[]);
+        for (place, group) in bind_groups.iter().enumerate() {
+            pass.set_bind_group(place as u32, group, &[]);
         }
         if let Some((group, offsets)) = &uniforms {
-            pass.set_bind_group(1, group, offsets);
+            pass.set_bind_group(bind_groups.len() as u32, group, offsets);
         }
         pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
         gpu.0.kernels.count_dispatch();
@@ -355,18 +356,13 @@ impl BindingKind {
     }
 }
 
-fn bind_group(
-    gpu: &crate::GpuContext,
-    compiled: &Compiled,
-    layout: &wgpu::BindGroupLayout,
-    bound: &[Option<Bound<'_>>],
-) -> wgpu::BindGroup {
+fn bind_group(gpu: &crate::GpuContext, (id, layout): &Layout, bound: &[Option<Bound<'_>>]) -> wgpu::BindGroup {
     let device = gpu.device();
     let sampler = |bound: &Option<Bound<'_>>| match bound {
         Some(Bound::Sampler(wgpu::FilterMode::Nearest)) => &device.samplers.nearest,
         _ => &device.samplers.linear,
     };
-    let mut key: Key = std::iter::once(compiled.id).collect();
+    let mut key: Key = std::iter::once(*id).collect();
     for bound in bound {
         match bound {
             Some(Bound::Frame(frame)) => key.push(frame.lease().id()),

@@ -1,12 +1,14 @@
 //! What a kernel's WGSL says of itself: its bindings, its uniforms, its workgroup.
 //!
 //! The bindings' numbers are the author's business no longer: what a kernel binds is found by name, and is given a place of its own
-//! before the driver sees it. Textures, samplers and buffers come into group 0 and uniforms, whose offset moves with every
-//! call, into group 1, so that bind groups can be kept.
+//! before the driver sees it. Each texture, sampler and buffer has a group of its own, so that its bind group can be kept for all
+//! kernels; where the device has too few groups, the last holds the rest. Behind them is the group of the uniforms, whose offsets move
+//! with every call.
 
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use naga::common::wgsl::TypeContext as _;
@@ -15,7 +17,7 @@ use super::layout::DeclaredUniform;
 use crate::gpu::uniform::{MAX_UNIFORM_BYTES, MAX_UNIFORMS};
 use crate::gpu::wgsl;
 
-/// A binding of group 0.
+/// A texture, sampler or buffer.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::gpu) struct Binding {
     pub(in crate::gpu) name: String,
@@ -61,7 +63,7 @@ pub(in crate::gpu) fn format_name(format: wgpu::TextureFormat) -> String {
     format!("{format:?}").to_lowercase()
 }
 
-/// A uniform, a binding of group 1.
+/// A uniform.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::gpu) struct UniformBinding {
     pub(in crate::gpu) name: String,
@@ -79,9 +81,18 @@ pub(in crate::gpu) struct Interface {
     pub(in crate::gpu) uniforms: Vec<UniformBinding>,
     /// Declared, but used by nothing: may be given, need not.
     pub(in crate::gpu) unused: Vec<String>,
+    /// The groups that the device has.
+    available: usize,
 }
 
 impl Interface {
+    /// The bindings of each group; that of the uniforms comes after these.
+    pub(in crate::gpu) fn groups(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let count = self.bindings.len();
+        let groups = (self.available - usize::from(!self.uniforms.is_empty())).min(count);
+        (0..groups).map(move |group| group..if group + 1 == groups { count } else { group + 1 })
+    }
+
     /// Every name with what it is.
     pub(in crate::gpu) fn describe(&self) -> String {
         let bindings = self.bindings.iter().map(|binding| format!("{}: {}", binding.name, binding.kind));
@@ -97,9 +108,10 @@ pub(in crate::gpu) fn read(
     text: &str,
     entry_point: Option<&str>,
     constants: &[(String, f64)],
+    available_groups: u32,
 ) -> Result<(naga::Module, Interface), String> {
     let (module, info) = wgsl::checked(text)?;
-    read_module(module, &info, entry_point, constants).map_err(|message| format!(": {message}"))
+    read_module(module, &info, entry_point, constants, available_groups).map_err(|message| format!(": {message}"))
 }
 
 fn read_module(
@@ -107,6 +119,7 @@ fn read_module(
     info: &naga::valid::ModuleInfo,
     entry_point: Option<&str>,
     constants: &[(String, f64)],
+    available_groups: u32,
 ) -> Result<(naga::Module, Interface), String> {
     let name = choose_entry_point(&module, entry_point)?;
     let constants = constants.iter().cloned().collect::<HashMap<_, _>>();
@@ -126,8 +139,9 @@ fn read_module(
         bindings: Vec::new(),
         uniforms: Vec::new(),
         unused: Vec::new(),
+        available: available_groups as usize,
     };
-    let mut places = Vec::new();
+    let (mut bindings, mut uniforms) = (Vec::new(), Vec::new());
     for (handle, variable) in module.global_variables.iter() {
         if variable.binding.is_none() {
             continue;
@@ -137,19 +151,34 @@ fn read_module(
             continue;
         }
         unused.retain(|unused| *unused != name);
-        let (group, binding) = interface.add(&module, name, variable)?;
-        places.push((handle, naga::ResourceBinding { group, binding }));
+        match interface.add(&module, name, variable)? {
+            Kept::Binding => bindings.push(handle),
+            Kept::Uniform => uniforms.push(handle),
+        }
     }
     interface.unused = unused;
-    for (handle, place) in places {
+    let mut place = |handle, group: usize, binding: usize| {
+        let place = naga::ResourceBinding { group: group as u32, binding: binding as u32 };
         module.global_variables.get_mut(handle).binding = Some(place);
+    };
+    let mut groups = 0;
+    for range in interface.groups() {
+        bindings[range].iter().enumerate().for_each(|(binding, handle)| place(*handle, groups, binding));
+        groups += 1;
     }
+    uniforms.into_iter().enumerate().for_each(|(binding, handle)| place(handle, groups, binding));
     Ok((module, interface))
 }
 
+/// Among what a variable was added.
+enum Kept {
+    Binding,
+    Uniform,
+}
+
 impl Interface {
-    /// Adds a binding and returns its group and its place there.
-    fn add(&mut self, module: &naga::Module, name: String, variable: &naga::GlobalVariable) -> Result<(u32, u32), String> {
+    /// Adds what a variable declares.
+    fn add(&mut self, module: &naga::Module, name: String, variable: &naga::GlobalVariable) -> Result<Kept, String> {
         if variable.space == naga::AddressSpace::Uniform {
             let declared = DeclaredUniform::of(module, variable.ty)
                 .map_err(|what| format!("'{name}' is no uniform that can be given: {what}"))?;
@@ -160,7 +189,7 @@ impl Interface {
             if self.uniforms.len() > MAX_UNIFORMS {
                 return Err(format!("it has more than {MAX_UNIFORMS} uniforms; make one struct of them"));
             }
-            return Ok((1, self.uniforms.len() as u32 - 1));
+            return Ok(Kept::Uniform);
         }
         if let naga::AddressSpace::Storage { access } = variable.space {
             let (head, stride) = elements(module, variable.ty).ok_or_else(|| {
@@ -168,14 +197,14 @@ impl Interface {
             })?;
             let is_written = access.contains(naga::StorageAccess::STORE);
             self.bindings.push(Binding { name, kind: BindingKind::Buffer { is_written, stride, head } });
-            return Ok((0, self.bindings.len() as u32 - 1));
+            return Ok(Kept::Binding);
         }
         let kind = kind_of(&module.types[variable.ty].inner).ok_or_else(|| {
             let ty = module.to_ctx().type_to_string(variable.ty);
             format!("'{name}' is {ty}, which is none of: texture_2d<f32>, texture_storage_2d<rgba8unorm or r8unorm, ...>, sampler, var<uniform>, var<storage>")
         })?;
         self.bindings.push(Binding { name, kind });
-        Ok((0, self.bindings.len() as u32 - 1))
+        Ok(Kept::Binding)
     }
 }
 
@@ -251,7 +280,7 @@ mod tests {
     const DST: &str = "@group(0) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;";
 
     fn interface(text: &str) -> Result<Interface, String> {
-        read(text, None, &[]).map(|(_, interface)| interface)
+        read(text, None, &[], 4).map(|(_, interface)| interface)
     }
 
     #[test]
@@ -273,7 +302,15 @@ mod tests {
         let uniform = &interface.uniforms[0];
         assert_eq!((&*uniform.name, uniform.declared.bytes), ("p", 64));
         assert_eq!(uniform.declared.names(), "centre, radius, rows");
-        let (_, sized) = read(&wgsl, None, &[("side".into(), 8.0)]).unwrap();
+        assert_eq!(interface.groups().collect::<Vec<_>>(), [0..1, 1..2, 2..3]);
+        let (module, narrow) = read(&wgsl, None, &[], 3).unwrap();
+        assert_eq!(narrow.groups().collect::<Vec<_>>(), [0..1, 1..3]);
+        let place = |name: &str| {
+            module.global_variables.iter().find(|(_, variable)| variable.name.as_deref() == Some(name)).unwrap().1.binding
+        };
+        let at = |group, binding| Some(naga::ResourceBinding { group, binding });
+        assert_eq!(["dst", "src", "smooth_", "p"].map(place), [at(0, 0), at(1, 0), at(1, 1), at(2, 0)]);
+        let (_, sized) = read(&wgsl, None, &[("side".into(), 8.0)], 4).unwrap();
         assert_eq!(sized.workgroup, [8, 4, 1]);
     }
 
@@ -284,8 +321,8 @@ mod tests {
         assert!(wrong("@fragment fn main() {}").contains("no compute entry point"));
         let two = "@compute @workgroup_size(1) fn a() {} @compute @workgroup_size(1) fn b() {}";
         assert!(wrong(two).contains("a, b: say which"));
-        assert!(read(two, Some("c"), &[]).unwrap_err().contains("no entry point 'c'; it has a, b"));
-        assert!(read(main, None, &[("side".into(), 1.0)]).unwrap_err().contains("no 'override side'"));
+        assert!(read(two, Some("c"), &[], 4).unwrap_err().contains("no entry point 'c'; it has a, b"));
+        assert!(read(main, None, &[("side".into(), 1.0)], 4).unwrap_err().contains("no 'override side'"));
         let used = |declared: &str, body: &str| format!("{declared} @compute @workgroup_size(1) fn main() {{ {body} }}");
         let cube = used("@group(0) @binding(0) var sky: texture_cube<f32>;", "_ = textureDimensions(sky);");
         assert!(wrong(&cube).contains("'sky' is texture_cube<f32>, which is none of"), "{}", wrong(&cube));

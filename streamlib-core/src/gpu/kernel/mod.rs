@@ -14,8 +14,7 @@ pub(super) use layout::DeclaredUniform;
 pub use layout::{Scalar, Uniform, UniformField, UniformLayout, UniformType, UniformValue, type_of_field};
 
 use super::GpuContext;
-use super::bind_groups::ResourceId;
-use super::device::Device;
+use super::bind_groups::Layout;
 use crate::{Error, ErrorKind, Result};
 use cache::KernelKey;
 use interface::{BindingKind, Interface, format_name};
@@ -62,21 +61,11 @@ pub struct KernelOptions<'a> {
 
 /// What the cache keeps: nothing in it knows who asked.
 struct Compiled {
-    id: ResourceId,
     device_generation: u32,
     pipeline: wgpu::ComputePipeline,
-    /// Of group 0; none if there is nothing in it.
-    layout: Option<wgpu::BindGroupLayout>,
+    /// Of each group, but that of the uniforms.
+    layouts: Vec<Layout>,
     interface: Interface,
-    device: std::sync::Weak<Device>,
-}
-
-impl Drop for Compiled {
-    fn drop(&mut self) {
-        if let Some(device) = self.device.upgrade() {
-            device.bind_groups.forget(self.id);
-        }
-    }
 }
 
 impl GpuContext {
@@ -101,11 +90,11 @@ impl GpuContext {
 
     fn compile(&self, wgsl: &str, options: &KernelOptions<'_>) -> Result<Compiled> {
         let constants: Vec<_> = options.constants.iter().map(|(name, value)| (String::from(*name), *value)).collect();
-        let (module, interface) = interface::read(wgsl, options.entry_point, &constants)
-            .map_err(|message| Error::new(ErrorKind::InvalidArgument, message).hint("correct the WGSL"))?;
         let device = self.device();
-        let entries = interface.bindings.iter().enumerate().map(|(place, binding)| {
-            let ty = match binding.kind {
+        let (module, interface) = interface::read(wgsl, options.entry_point, &constants, device.raw.limits().max_bind_groups)
+            .map_err(|message| Error::new(ErrorKind::InvalidArgument, message).hint("correct the WGSL"))?;
+        let types = interface.bindings.iter().map(|binding| {
+            Ok(match binding.kind {
                 BindingKind::Texture => wgpu::BindingType::Texture {
                     sample_type: wgpu::TextureSampleType::Float { filterable: true },
                     view_dimension: wgpu::TextureViewDimension::D2,
@@ -121,24 +110,17 @@ impl GpuContext {
                     min_binding_size: None,
                 },
                 BindingKind::Sampler => wgpu::BindingType::Sampler(wgpu::SamplerBindingType::Filtering),
-            };
-            Ok(wgpu::BindGroupLayoutEntry { binding: place as u32, visibility: wgpu::ShaderStages::COMPUTE, ty, count: None })
+            })
         });
-        let entries = entries.collect::<Result<Vec<_>>>()?;
-        let layout = (!entries.is_empty()).then(|| device.create_bind_group_layout("streamlib kernel", &entries));
+        let types = types.collect::<Result<Vec<_>>>()?;
+        let layouts: Vec<_> = interface.groups().map(|group| device.bind_groups.layout(device, &types[group])).collect();
         let uniforms = match interface.uniforms.len() {
             0 => None,
             count => Some(self.uniform_blocks().layout(count)),
         };
-        let pipeline = device.create_compute_pipeline(module, &interface.entry_point, &[layout.as_ref(), uniforms])?;
-        Ok(Compiled {
-            id: ResourceId::new(),
-            device_generation: self.timeline().generation(),
-            pipeline,
-            layout,
-            interface,
-            device: Arc::downgrade(device),
-        })
+        let groups: Vec<_> = layouts.iter().map(|(_, layout)| layout).chain(uniforms).map(Some).collect();
+        let pipeline = device.create_compute_pipeline(module, &interface.entry_point, &groups)?;
+        Ok(Compiled { device_generation: self.timeline().generation(), pipeline, layouts, interface })
     }
 
     fn check_storage(&self, name: &str, format: wgpu::TextureFormat, access: wgpu::StorageTextureAccess) -> Result<()> {
