@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod concurrency;
 mod error;
 mod format;
 mod frame;

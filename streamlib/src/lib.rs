@@ -26,6 +26,11 @@ pub use streamlib_processors::{bouncing_ball, camera, display, images, null, rec
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+/// So is this page's, which is also run.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/shaders.md")]
+struct Shaders;
+
 /// What most programs need.
 pub mod prelude {
     /// Parameters as JSON.

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::device::Device;
 use super::pool::Resource;
 use super::slot::Lease;
-use super::staging::{Mapped, StagingBuffer, upload_buffer};
+use super::staging::{Mapped, upload_buffer};
 use super::{FrameEncoder, GpuContext, ReadyToken};
 use crate::{Error, ErrorKind, Result};
 
@@ -195,10 +195,3 @@ impl<T: bytemuck::Pod> BufferReadBack<T> {
         Ok(bytemuck::pod_collect_to_vec(&view[..self.len * size_of::<T>()]))
     }
 }
-
-const _: () = {
-    const fn shared_between_threads<T: Send + Sync>() {}
-    shared_between_threads::<Buffer<u32>>();
-    shared_between_threads::<BufferReadBack<u32>>();
-    shared_between_threads::<StagingBuffer>();
-};

@@ -317,10 +317,3 @@ fn open(adapter: &wgpu::Adapter) -> Result<(wgpu::Device, wgpu::Queue)> {
         crate::Error::new(crate::ErrorKind::NoAdapter, message).hint("its driver may be too old; update it").caused_by(error)
     })
 }
-
-const _: () = {
-    const fn shared_between_threads<T: Send + Sync>() {}
-    shared_between_threads::<GpuContext>();
-    shared_between_threads::<VideoFrame>();
-    shared_between_threads::<ReadyToken>();
-};

@@ -379,8 +379,3 @@ fn bind_group(gpu: &crate::GpuContext, (id, layout): &Layout, bound: &[Option<Bo
         other => wgpu::BindingResource::Sampler(&sampler(other).1),
     })
 }
-
-const _: () = {
-    const fn shared_between_threads<T: Send + Sync>() {}
-    shared_between_threads::<Kernel>();
-};
