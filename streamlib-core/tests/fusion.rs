@@ -296,7 +296,15 @@ fn from_a_cameras_format_to_an_encoders_is_one_dispatch_a_frame() {
         graph.connect("c", "record").unwrap();
         let before = gpu.statistics();
         let options = RuntimeOptions { mode: Mode::Offline, stop_on_signals: false, fusion, ..Default::default() };
-        Runtime::with_gpu(options, gpu.clone()).run(graph).unwrap();
+        let statistics = Runtime::with_gpu(options, gpu.clone()).run(graph).unwrap();
+        let times: Vec<_> =
+            statistics.nodes.iter().filter(|(_, node)| node.gpu_us.is_some()).map(|(name, _)| name.as_str()).collect();
+        match gpu.wgpu_device().features().contains(wgpu::Features::TIMESTAMP_QUERY) {
+            true if fusion => assert_eq!(times, ["c-drawn"]),
+            true => assert_eq!(times, ["a-drawn", "b-drawn", "c-drawn"]),
+            false => assert!(times.is_empty()),
+        }
+        assert!(statistics.nodes.values().filter_map(|node| node.gpu_us).all(|time| time.p50 > 0.0));
         gpu.statistics().kernels.dispatched - before.kernels.dispatched
     };
     assert_eq!(dispatched(true), 10);

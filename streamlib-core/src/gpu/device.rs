@@ -67,6 +67,8 @@ pub struct CreationStatistics {
     pub pipelines: u64,
     /// Samplers.
     pub samplers: u64,
+    /// Sets of queries.
+    pub query_sets: u64,
 }
 
 #[derive(Default)]
@@ -78,6 +80,7 @@ pub(super) struct CreationCounters {
     layouts: AtomicU64,
     pipelines: AtomicU64,
     samplers: AtomicU64,
+    query_sets: AtomicU64,
 }
 
 impl CreationCounters {
@@ -91,6 +94,7 @@ impl CreationCounters {
             layouts: get(&self.layouts),
             pipelines: get(&self.pipelines),
             samplers: get(&self.samplers),
+            query_sets: get(&self.query_sets),
         }
     }
 }
@@ -356,6 +360,13 @@ impl Device {
                 multiview_mask: None,
                 cache: None,
             })
+        })
+    }
+
+    pub(super) fn create_timestamps(&self, count: u32) -> Result<wgpu::QuerySet> {
+        self.created.query_sets.fetch_add(1, Ordering::Relaxed);
+        self.catch("cannot create timestamps", || {
+            self.raw.create_query_set(&wgpu::QuerySetDescriptor { label: None, ty: wgpu::QueryType::Timestamp, count })
         })
     }
 

@@ -15,6 +15,7 @@ mod slot;
 mod staging;
 mod texture;
 mod timeline;
+mod timer;
 mod uniform;
 mod upload;
 mod wgsl;
@@ -42,6 +43,7 @@ pub use staging::{ReadBack, ReadBackView};
 pub(crate) use texture::Texture;
 pub use timeline::ReadyToken;
 pub(crate) use timeline::Timeline;
+pub(crate) use timer::PassTimer;
 pub use upload::Plane;
 
 use crate::{Result, VideoFormat, VideoFrame};
@@ -301,7 +303,8 @@ impl VideoFrame {
 /// Opens a device with what the adapter offers of the things that streamlib can use.
 fn open(adapter: &wgpu::Adapter) -> Result<(wgpu::Device, wgpu::Queue)> {
     let format_features = adapter.get_texture_format_features(crate::PixelFormat::I420.texture_format());
-    let mut required_features = wgpu::Features::empty();
+    // Tell how long passes take.
+    let mut required_features = adapter.features() & wgpu::Features::TIMESTAMP_QUERY;
     if format_features.allowed_usages.contains(wgpu::TextureUsages::STORAGE_BINDING) {
         // Lets compute shaders write the planes of `i420`.
         required_features |= adapter.features() & wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES;

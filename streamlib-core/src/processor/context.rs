@@ -50,6 +50,7 @@ pub(crate) trait Environment {
     fn admit(&self, until: Timestamp) -> bool;
     fn counter(&self, node: usize, name: &'static str) -> Counter;
     fn record_latency(&self, node: usize, latency: std::time::Duration);
+    fn record_gpu_time(&self, node: usize, time: std::time::Duration);
     fn stop_handle(&self) -> StopHandle;
 }
 
@@ -138,6 +139,11 @@ impl Context<'_> {
         if let Some((group, stage)) = &self.ports.stage {
             group.note(frame.draft_for(group), *stage, parameters);
         }
+    }
+
+    /// The GPU took so long for the node's pass.
+    pub(crate) fn gpu_took(&self, time: std::time::Duration) {
+        self.environment.record_gpu_time(self.ports.node, time);
     }
 
     /// The GPU. Opened when first asked for, so that graphs without pictures need none.

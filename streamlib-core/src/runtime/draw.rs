@@ -34,6 +34,7 @@ impl Filter for Draw {
             return Ok(frame);
         }
         let gpu = cx.gpu()?.clone();
+        self.pass.times(&gpu, |time| cx.gpu_took(time));
         let draft = draft.unwrap_or_else(|| self.pass.group().draft());
         self.pass.draw(&gpu, cx.encoder()?, &frame, draft, self.to)
     }

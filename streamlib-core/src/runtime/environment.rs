@@ -166,6 +166,10 @@ impl Environment for SegmentEnvironment {
         self.shared.meters[node].delivered(latency);
     }
 
+    fn record_gpu_time(&self, node: usize, time: Duration) {
+        self.shared.meters[node].gpu_took(time);
+    }
+
     fn stop_handle(&self) -> StopHandle {
         // Weak, so that a kept handle does not keep the run's threads' state alive.
         let shared = Arc::downgrade(&self.shared);

@@ -44,6 +44,9 @@ pub struct NodeStatistics {
     pub last_error: Option<String>,
     /// How long calls took, apart from waiting for the clock or for room at the GPU.
     pub process_us: Percentiles,
+    /// How long the GPU took for the passes that draw pixel shaders, one in eight of which is measured; none for other nodes, and where
+    /// the adapter has no timestamps.
+    pub gpu_us: Option<Percentiles>,
     /// What the node counts itself.
     pub counters: BTreeMap<&'static str, u64>,
 }
@@ -97,6 +100,8 @@ pub(crate) struct Numbers {
     nanos: Histogram<u32>,
     /// None before something was delivered: most nodes deliver nothing.
     latency_nanos: Option<Histogram<u64>>,
+    /// None before a pass was measured.
+    gpu_nanos: Option<Box<Histogram<u32>>>,
     counters: BTreeMap<&'static str, Counter>,
 }
 
@@ -110,6 +115,7 @@ impl NodeMeter {
             last_error: None,
             nanos: durations(),
             latency_nanos: None,
+            gpu_nanos: None,
             counters: BTreeMap::new(),
         }))
     }
@@ -143,20 +149,29 @@ impl NodeMeter {
         numbers.latency_nanos.get_or_insert_with(latencies).saturating_record(latency.as_nanos() as u64);
     }
 
+    pub(crate) fn gpu_took(&self, time: Duration) {
+        let mut numbers = self.numbers();
+        numbers.gpu_nanos.get_or_insert_with(|| Box::new(durations())).saturating_record(time.as_nanos() as u64);
+    }
+
     pub(crate) fn counter(&self, name: &'static str) -> Counter {
         self.numbers().counters.entry(name).or_default().clone()
     }
 
     pub(crate) fn statistics(&self) -> NodeStatistics {
         let numbers = self.numbers();
-        let percentile = |percent| numbers.nanos.value_at_quantile(percent) as f64 / 1e3;
+        let percentiles = |nanos: &Histogram<u32>| {
+            let percentile = |percent| nanos.value_at_quantile(percent) as f64 / 1e3;
+            Percentiles { p50: percentile(0.5), p99: percentile(0.99) }
+        };
         NodeStatistics {
             processed: numbers.processed,
             errors: numbers.errors,
             restarts: numbers.restarts,
             bypassed: numbers.bypassed,
             last_error: numbers.last_error.as_ref().map(ToString::to_string),
-            process_us: Percentiles { p50: percentile(0.5), p99: percentile(0.99) },
+            process_us: percentiles(&numbers.nanos),
+            gpu_us: numbers.gpu_nanos.as_deref().map(percentiles),
             counters: numbers.counters.iter().map(|(name, counter)| (*name, counter.get())).collect(),
         }
     }

@@ -7,12 +7,13 @@ mod layout;
 mod matrix;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use layout::{Layout, blocks, chroma_samples};
 use matrix::{Rows, rgb_to_yuv, yuv_to_rgb};
 
 use super::pixel::{Draft, PixelGroup};
-use super::{FrameEncoder, GpuContext, Kernel, KernelOptions};
+use super::{FrameEncoder, GpuContext, Kernel, KernelOptions, PassTimer};
 use crate::{Alpha, ChromaSite, Color, Error, ErrorKind, PixelFormat, Result, VideoFormat, VideoFrame};
 
 /// What a conversion takes away, worst first: smaller is better.
@@ -126,6 +127,7 @@ pub(crate) struct StagedPass {
     text: String,
     /// One for each format that came.
     kernels: Vec<(Source, PixelFormat, Kernel)>,
+    timer: PassTimer,
 }
 
 impl StagedPass {
@@ -134,11 +136,16 @@ impl StagedPass {
         let text = group.text().map_err(|message| {
             Error::new(ErrorKind::Gpu, format!("pixel shaders cannot be fused: {message}")).hint("turn fusion off")
         })?;
-        Ok(Self { group, label, text, kernels: Vec::new() })
+        Ok(Self { group, label, text, kernels: Vec::new(), timer: PassTimer::default() })
     }
 
     pub(crate) fn group(&self) -> &PixelGroup {
         &self.group
+    }
+
+    /// Tells how long the GPU took for passes that were measured since the last call.
+    pub(crate) fn times(&mut self, gpu: &GpuContext, tell: impl FnMut(Duration)) {
+        self.timer.collect(gpu, tell);
     }
 
     /// Compiles what a source of this format most likely needs, if it was not compiled yet.
@@ -175,10 +182,14 @@ impl StagedPass {
         let becomes = if format.pixel == to { format } else { converted(rgb, to) };
         let mut destination = source.like_with(becomes)?;
         let (width, height) = invocations(format, to);
-        let kernel = self.kernel(gpu, Source::of(format, true), to)?;
+        let timing = self.timer.begin(gpu)?;
+        let kernel = self.kernel(gpu, Source::of(format, true), to)?.clone();
         let call = kernel.call(encoder)?.texture("src", source)?.texture_mut("dst", &mut destination)?;
         let call = call.uniform("parameters", &Parameters::of(format))?.uniform_bytes("stages", &draft.bytes)?;
-        call.dispatch_over(width, height)?;
+        call.timestamps(timing.map(|timing| self.timer.queries(timing))).dispatch_over(width, height)?;
+        if let Some(timing) = timing {
+            self.timer.end(timing, encoder.commands());
+        }
         self.group.give_back(draft);
         Ok(destination)
     }

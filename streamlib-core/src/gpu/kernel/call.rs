@@ -48,6 +48,7 @@ pub struct KernelCall<'a> {
     encoder: &'a mut FrameEncoder,
     bound: SmallVec<[Option<Bound<'a>>; 8]>,
     uniforms: SmallVec<[SmallVec<[u8; 128]>; 1]>,
+    timestamps: Option<&'a wgpu::QuerySet>,
 }
 
 impl Kernel {
@@ -59,7 +60,7 @@ impl Kernel {
         bound.resize(interface.bindings.len(), None);
         let mut uniforms = SmallVec::new();
         uniforms.resize(interface.uniforms.len(), SmallVec::new());
-        Ok(KernelCall { kernel: self, compiled, encoder, bound, uniforms })
+        Ok(KernelCall { kernel: self, compiled, encoder, bound, uniforms, timestamps: None })
     }
 }
 
@@ -198,6 +199,12 @@ impl<'a> KernelCall<'a> {
         Ok(Some(place))
     }
 
+    /// Has the GPU write the times at which it begins and ends.
+    pub(in crate::gpu) fn timestamps(mut self, timestamps: Option<&'a wgpu::QuerySet>) -> Self {
+        self.timestamps = timestamps;
+        self
+    }
+
     /// How a sampler samples between texels. Without it, linearly. Beyond the edge every sampler repeats the edge.
     pub fn sampler(mut self, name: &str, filter: wgpu::FilterMode) -> Result<Self> {
         match self.compiled.binding(name) {
@@ -275,7 +282,7 @@ impl<'a> KernelCall<'a> {
     pub fn dispatch_groups(self, groups: [u32; 3]) -> Result<()> {
         self.check_complete()?;
         self.check_aliases()?;
-        let Self { kernel, compiled, encoder, bound, uniforms } = self;
+        let Self { kernel, compiled, encoder, bound, uniforms, timestamps } = self;
         let gpu = encoder.gpu().clone();
         let limit = gpu.device().raw.limits().max_compute_workgroups_per_dimension;
         if groups.iter().any(|count| *count > limit) {
@@ -293,7 +300,12 @@ impl<'a> KernelCall<'a> {
         let bind_groups: SmallVec<[_; 4]> = bind_groups.map(|(group, layout)| bind_group(&gpu, layout, &bound[group])).collect();
         let bytes: SmallVec<[&[u8]; 4]> = uniforms.iter().map(|bytes| &**bytes).collect();
         let uniforms = if bytes.is_empty() { None } else { Some(encoder.uniforms(&bytes)?) };
-        let descriptor = wgpu::ComputePassDescriptor { label: Some(&kernel.label), timestamp_writes: None };
+        let timestamp_writes = timestamps.map(|query_set| wgpu::ComputePassTimestampWrites {
+            query_set,
+            beginning_of_pass_write_index: Some(0),
+            end_of_pass_write_index: Some(1),
+        });
+        let descriptor = wgpu::ComputePassDescriptor { label: Some(&kernel.label), timestamp_writes };
         let mut pass = encoder.commands().begin_compute_pass(&descriptor);
         pass.set_pipeline(&compiled.pipeline);
         for (place, group) in bind_groups.iter().enumerate() {
