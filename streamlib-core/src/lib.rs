@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod animation;
 mod concurrency;
 mod error;
 mod format;
@@ -18,6 +19,7 @@ mod registry;
 mod runtime;
 mod time;
 
+pub use animation::{Animated, Interpolate};
 pub use error::{Error, ErrorKind, Result};
 pub use format::{Alpha, ChromaSite, Color, MAX_DIMENSION, Matrix, PixelFormat, Range, Size, VideoFormat};
 pub use frame::VideoFrame;

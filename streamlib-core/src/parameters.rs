@@ -224,13 +224,19 @@ fn check(descriptors: &[ParameterDescriptor], values: &Value) -> Result<()> {
         if value.is_null() && !descriptor.default.is_null() && !descriptor.kind.contains("null") {
             return Err(wrong(format!("parameter '{name}' is no number"), format!("give a {}", descriptor.kind)));
         }
-        let Some(number) = value.as_f64() else { continue };
         let (minimum, maximum) = (descriptor.minimum.unwrap_or(f64::MIN), descriptor.maximum.unwrap_or(f64::MAX));
-        if !(minimum..=maximum).contains(&number) {
+        let is_outside = |value: &&Value| value.as_f64().is_some_and(|number| !(minimum..=maximum).contains(&number));
+        if let Some(value) = std::iter::once(value).chain(keyframes(value)).find(is_outside) {
             return Err(wrong(format!("parameter '{name}' cannot be {value}"), format!("it goes from {minimum} to {maximum}")));
         }
     }
     Ok(())
+}
+
+/// The values of an [`Animated`](crate::Animated) parameter, if it is one.
+fn keyframes(value: &Value) -> impl Iterator<Item = &Value> {
+    let keyframes = value.get("keyframes").and_then(Value::as_array).into_iter().flatten();
+    keyframes.filter_map(|keyframe| keyframe.get(1))
 }
 
 /// Reads the parameters off the JSON schema of their struct.

@@ -461,3 +461,78 @@ fn a_pixel_shader_that_cannot_be_is_refused_when_it_is_added() {
     let said = error.to_string();
     assert!(said.contains("node 'tint': the pixel shader takes parameters, a struct that has a field 'b', which lies at byte 0 in the WGSL, but at byte 4 in Rust"), "{said}");
 }
+
+/// Fades by the frames' time.
+#[derive(Default)]
+struct Fade(FadeParameters);
+
+#[derive(Default, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct FadeParameters {
+    /// How much is left.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    level: Animated<f32>,
+}
+
+impl Described for Fade {
+    type Parameters = FadeParameters;
+    const NAME: &'static str = "fade";
+    const SUMMARY: &'static str = "Fades.";
+    fn from_parameters(parameters: FadeParameters) -> Result<Self> {
+        Ok(Self(parameters))
+    }
+    fn parameters(&self) -> &FadeParameters {
+        &self.0
+    }
+    fn set_parameters(&mut self, parameters: FadeParameters, _: &mut Context<'_>) -> Result<()> {
+        self.0 = parameters;
+        Ok(())
+    }
+}
+
+impl PixelShader for Fade {
+    type Uniform = Two;
+    const WGSL: &'static str = function!("return c * two.a;");
+    fn uniform(&mut self, frame: &VideoFrame) -> Result<Two> {
+        Ok(Two { a: self.0.level.at(frame.time()), b: 0.0 })
+    }
+    fn tunable(&mut self) -> Option<&mut dyn Tunable> {
+        Some(self)
+    }
+}
+
+/// White pictures, ten a second.
+struct White(u32);
+
+impl Source for White {
+    fn produce(&mut self, cx: &mut Context<'_>) -> Result<Next<VideoFrame>> {
+        if self.0 == 10 {
+            return Ok(Next::End);
+        }
+        let format = VideoFormat::rgba8(Size::new(2, 2).unwrap());
+        let mut frame = cx.frame(format)?.with_time(Timestamp::from_nanos(i64::from(self.0) * 100_000_000));
+        cx.encoder()?.upload(&mut frame, &[255; 16], format.row_bytes())?;
+        self.0 += 1;
+        Ok(Next::Item(frame))
+    }
+}
+
+#[test]
+fn parameters_are_animated_over_the_frames_time_fused_or_not() {
+    let fade = |level: serde_json::Value| make::<Fade>(&json!({ "level": level }));
+    let ramp = json!({ "keyframes": [[0.0, 0.0], [0.5, 1.0]], "repeats": true });
+    for fusion in [true, false] {
+        let mut graph = Graph::new();
+        let seen = Seen::new(&[PixelFormat::Rgba8]);
+        graph.chain((White(0), fade(ramp.clone()).unwrap(), fade(json!(0.5)).unwrap(), seen.clone())).unwrap();
+        runtime(fusion).run(graph).unwrap();
+        let levels: Vec<_> = seen.pictures().iter().map(|picture| picture[0]).collect();
+        let expected = [0, 26, 51, 77, 102].repeat(2);
+        let is_near = |(level, expected): (&u8, &u8)| level.abs_diff(*expected) <= 1;
+        assert!(levels.len() == 10 && levels.iter().zip(&expected).all(is_near), "{levels:?}");
+    }
+    let error = fade(json!({ "keyframes": [[0.0, 0.0], [1.0, 1.5]] })).err().unwrap();
+    assert!(error.to_string().contains("node 'fade': parameter 'level' cannot be 1.5; it goes from 0 to 1"), "{error}");
+    let error = fade(json!({ "keyframes": [] })).err().unwrap();
+    assert!(error.to_string().contains("at least one keyframe"), "{error}");
+}

@@ -36,7 +36,7 @@ pub mod prelude {
     /// Parameters as JSON.
     pub use serde_json::json;
     pub use streamlib_core::{
-        Context, Delivery, Described, Error, ErrorKind, FailurePolicy, Filter, Flow, FrameRate, GpuContext, Graph, In,
+        Animated, Context, Delivery, Described, Error, ErrorKind, FailurePolicy, Filter, Flow, FrameRate, GpuContext, Graph, In,
         InputOptions, Kernel, Message, Mode, Next, Out, OutputOptions, Pairing, PixelFormat, PixelShader, Ports, Processor,
         Restart, Result, RunEventKind, Running, Runtime, RuntimeOptions, Sink, Size, Source, Statistics, Stop, Timestamp,
         Tunable, VideoFormat, VideoFrame,

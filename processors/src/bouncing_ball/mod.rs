@@ -4,7 +4,7 @@ mod physics;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use streamlib_core::{Context, Described, PixelShader, Result, Tunable, VideoFrame, check_parameters};
+use streamlib_core::{Animated, Context, Described, PixelShader, Result, Tunable, VideoFrame, check_parameters};
 
 use physics::Physics;
 
@@ -32,14 +32,14 @@ pub struct BouncingBallParameters {
     /// How fast it goes sideways, in picture heights per second.
     #[schemars(range(min = -10.0, max = 10.0))]
     pub speed: f64,
-    /// Red, green and blue, 0 to 255.
-    pub color: [u8; 3],
+    /// Red, green and blue, 0 to 255; or keyframes of them.
+    pub color: Animated<[u8; 3]>,
 }
 
 /// An orange ball of a twelfth of the picture's height.
 impl Default for BouncingBallParameters {
     fn default() -> Self {
-        Self { radius: 0.08, gravity: 1.6, damping: 0.85, speed: 0.4, color: [255, 102, 0] }
+        Self { radius: 0.08, gravity: 1.6, damping: 0.85, speed: 0.4, color: [255, 102, 0].into() }
     }
 }
 
@@ -113,7 +113,7 @@ impl PixelShader for BouncingBall {
     fn uniform(&mut self, frame: &VideoFrame) -> Result<Ball> {
         let (x, y) = self.centre_on(frame);
         let radius = self.parameters.radius * f64::from(frame.size().height());
-        let color = self.parameters.color.map(|level| f32::from(level) / 255.0);
+        let color = self.parameters.color.at(frame.time()).map(|level| f32::from(level) / 255.0);
         Ok(Ball { centre: [x as f32, y as f32], radius: radius as f32, _padding: 0.0, color })
     }
 

@@ -71,7 +71,11 @@ impl Program {
     /// Waits until something that plays is recorded.
     pub(crate) fn wait_for_the_recording(&mut self) {
         eventually("the recording begins", || {
-            assert!(self.child.0.try_wait().unwrap().is_none(), "it ended too early");
+            if self.child.0.try_wait().unwrap().is_some() {
+                let mut said = String::new();
+                self.child.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+                panic!("it ended too early: {said}");
+            }
             recording(&self.folder).exists()
         });
     }
