@@ -96,41 +96,68 @@ fn a_budget_below_one_frame_says_so_at_once() {
     for bytes in [0, 1, 64 * 48 * 4 - 1] {
         let mut graph = Graph::new();
         graph.chain((pattern("64x48", "30"), Null::default())).unwrap();
-        let error = run(graph, options(bytes)).1.unwrap_err();
-        assert_eq!((error.kind(), error.node()), (ErrorKind::OutOfMemory, Some("test-pattern")), "{error}");
-        let said = format!("a texture of 12288 bytes does not fit into the texture budget of {bytes} bytes; raise the budget");
+        let error = Runtime::new(options(bytes)).start(graph).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::OutOfMemory, "{error}");
+        let said = format!(
+            "the GPU memory budget of {bytes} bytes cannot hold this graph: thread 'test-pattern' alone holds 12288 bytes at once \
+             ('test-pattern' makes 12288 bytes, rgba8 64x48); raise"
+        );
         assert!(error.to_string().contains(&said), "{error}");
     }
 }
 
 #[test]
-fn a_budget_that_cannot_hold_the_graph_says_who_wanted_more_and_who_holds_what() {
+fn a_budget_that_cannot_hold_the_graph_is_refused_before_it_starts_with_what_every_node_and_link_needs() {
     let frame = 64 * 48 * 4;
-    let mut graph = Graph::new();
-    graph.chain((pattern("64x48", "30"), BouncingBall::default(), Null::default())).unwrap();
-    let error = run(graph, options(frame)).1.unwrap_err();
-    assert_eq!((error.kind(), error.node()), (ErrorKind::OutOfMemory, Some("bouncing-ball-drawn")), "{error}");
-    let message = error.to_string();
-    assert!(
-        message.contains("the texture budget of 12288 bytes is used up") && message.contains("by 'test-pattern'"),
-        "{message}"
-    );
-    assert!(message.contains("raise the budget, shorten queues or let go of frames"), "{message}");
-
-    // So has the conversion before a recording.
     let scratch = Scratch::new();
     let mut graph = Graph::new();
-    graph.chain((pattern("64x48", "30"), Record::to(scratch.path("small.mp4")))).unwrap();
-    let error = run(graph, options(frame)).1.unwrap_err();
-    // Two threads want more, and either may ask first.
-    let wants_more = ["test-pattern", "test-pattern-to-i420"];
-    assert!(error.kind() == ErrorKind::OutOfMemory && wants_more.contains(&error.node().unwrap_or_default()), "{error}");
+    graph.chain((pattern("64x48", "30"), BouncingBall::default(), Record::to(scratch.path("small.mp4")))).unwrap();
+    let message = Runtime::new(options(frame)).start(graph).err().unwrap().to_string();
+    let expected = [
+        "thread 'test-pattern' alone holds 16896 bytes at once",
+        "'test-pattern' makes 12288 bytes, rgba8 64x48",
+        "'bouncing-ball-drawn' makes 4608 bytes, i420 64x48",
+        "queue 'bouncing-ball-drawn.out->record.in' holds up to 8 of 4608 bytes",
+        "raise `GpuOptions::budget_bytes`, or choose smaller pictures",
+    ];
+    assert!(expected.iter().all(|part| message.contains(part)), "{message}");
+    assert!(!scratch.path("small.mp4").exists(), "it began to record");
+
+    // What is switched off draws nothing.
+    let mut off = Graph::new();
+    off.chain((pattern("64x48", "30"), BouncingBall::default(), Null::default())).unwrap();
+    off.set_enabled("bouncing-ball", false).unwrap();
+    run(off, options(frame)).1.unwrap();
 
     let mut graph = Graph::new();
     graph.chain((pattern("64x48", "30"), BouncingBall::default(), Null::default())).unwrap();
     let (statistics, outcome) = run(graph, options(2 * frame));
     outcome.unwrap();
     assert_eq!(statistics.nodes["null"].processed, 10, "two frames are all that this graph needs");
+}
+
+/// Keeps every frame.
+struct Hoard(Vec<VideoFrame>);
+
+impl Filter for Hoard {
+    fn process(&mut self, frame: VideoFrame, _: &mut Context<'_>) -> Result<VideoFrame> {
+        self.0.push(frame.clone());
+        Ok(frame)
+    }
+}
+
+#[test]
+fn what_nobody_could_know_before_says_who_wanted_more_and_who_holds_what() {
+    let mut graph = Graph::new();
+    graph.chain((pattern("64x48", "30"), Hoard(Vec::new()), Null::default())).unwrap();
+    let error = run(graph, options(3 * 64 * 48 * 4)).1.unwrap_err();
+    assert_eq!((error.kind(), error.node()), (ErrorKind::OutOfMemory, Some("test-pattern")), "{error}");
+    let message = error.to_string();
+    assert!(
+        message.contains("the GPU memory budget of 36864 bytes is used up") && message.contains("by 'test-pattern'"),
+        "{message}"
+    );
+    assert!(message.contains("raise the budget, shorten queues or let go of frames"), "{message}");
 }
 
 #[test]

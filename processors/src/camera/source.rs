@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use send_wrapper::SendWrapper;
 use streamlib_core::{
-    Checker, Color, Context, Counter, Described, Next, OutputOptions, PixelFormat, Result, Source, Tunable, VideoFrame,
-    check_parameters,
+    Checker, Color, Context, Counter, Described, Next, OutputOptions, PixelFormat, Result, Source, Tunable, VideoFormat,
+    VideoFrame, check_parameters,
 };
 
 use super::controls::resolve;
@@ -190,6 +190,10 @@ impl Source for Camera {
         let controls = capture.controls().unwrap_or_default();
         self.know(Some(Known { device: capture.device().clone(), controls }));
         let color = self.options.color(format.format, format.color);
+        // What a JPEG holds is seen when it comes.
+        if let [pixel] = format.format.pixel_formats() {
+            cx.announce(VideoFormat { color, ..VideoFormat::new(*pixel, format.size) });
+        }
         let counters = Counters::new(cx);
         self.opened = Some(Opened {
             capture: SendWrapper::new(capture),

@@ -5,8 +5,8 @@ mod block;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streamlib_core::{
-    Context, Counter, Described, FrameRate, Kernel, Next, Result, Size, Source, Timestamp, Tunable, VideoFormat, VideoFrame,
-    check_parameters,
+    Context, Counter, Described, FrameRate, Kernel, Next, OutputOptions, Result, Size, Source, Timestamp, Tunable, VideoFormat,
+    VideoFrame, check_parameters,
 };
 
 pub use block::{Block, read_block};
@@ -151,6 +151,10 @@ impl Described for TestPattern {
 }
 
 impl Source for TestPattern {
+    fn output(&self) -> OutputOptions {
+        OutputOptions { size: Some(self.parameters.size), ..Default::default() }
+    }
+
     fn tunable(&mut self) -> Option<&mut dyn Tunable> {
         Some(self)
     }

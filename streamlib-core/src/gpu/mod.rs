@@ -14,6 +14,7 @@ mod pool;
 mod slot;
 mod staging;
 mod texture;
+mod tile;
 mod timeline;
 mod timer;
 mod uniform;
@@ -21,7 +22,7 @@ mod upload;
 mod wgsl;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub use adapter::{AdapterChoice, AdapterOptions};
@@ -82,6 +83,8 @@ pub struct GpuStatistics {
     pub bytes: ByteStatistics,
     /// Compiled kernels.
     pub kernels: KernelStatistics,
+    /// The workgroup of passes over whole pictures, across and down; none before the first was compiled.
+    pub workgroup: Option<[u32; 2]>,
     /// GPU objects that were created.
     pub created: CreationStatistics,
 }
@@ -102,6 +105,7 @@ struct Inner {
     uniform_blocks: uniform::UniformBlocks,
     kernels: kernel::KernelCache,
     conversions: convert::Conversions,
+    tile: OnceLock<tile::Tile>,
     device: Arc<device::Device>,
 }
 
@@ -125,8 +129,19 @@ impl GpuContext {
     fn open(instance: wgpu::Instance, adapter: wgpu::Adapter, choice: AdapterChoice, options: &GpuOptions) -> Result<Self> {
         let (device, queue) = open(&adapter)?;
         let device = device::Device::new(device, queue)?;
+        Ok(Self::on(device, instance, adapter, choice, options))
+    }
+
+    /// Pools and caches on a device.
+    fn on(
+        device: Arc<device::Device>,
+        instance: wgpu::Instance,
+        adapter: wgpu::Adapter,
+        choice: AdapterChoice,
+        options: &GpuOptions,
+    ) -> Self {
         let budget = budget::Budget::new(options.budget_bytes);
-        Ok(Self(Arc::new(Inner {
+        Self(Arc::new(Inner {
             instance,
             adapter,
             choice,
@@ -138,8 +153,15 @@ impl GpuContext {
             uniform_blocks: uniform::UniformBlocks::new(&device),
             kernels: kernel::KernelCache::default(),
             conversions: convert::Conversions::default(),
+            tile: OnceLock::new(),
             device,
-        })))
+        }))
+    }
+
+    /// The same device with pools and caches of its own, for what is none of the program's business.
+    fn aside(&self) -> Self {
+        let Inner { device, instance, adapter, choice, .. } = &*self.0;
+        Self::on(device.clone(), instance.clone(), adapter.clone(), choice.clone(), &GpuOptions::default())
     }
 
     /// The adapter in use and why.
@@ -240,6 +262,7 @@ impl GpuContext {
             textures: self.0.textures.statistics(),
             buffers: self.0.buffers.statistics(),
             bytes: self.0.device.bytes.snapshot(),
+            workgroup: self.0.tile.get().copied(),
             kernels: self.0.kernels.statistics(self.0.device.bind_groups.len()),
             created: self.0.device.created.snapshot(),
         }
@@ -270,6 +293,16 @@ impl GpuContext {
     /// What threads that are no segment's have done wrong.
     pub(crate) fn take_stray_error(&self) -> Option<crate::Error> {
         self.0.device.take_stray_error()
+    }
+
+    /// The workgroup of passes over whole pictures: measured when it is first asked for. Of several threads that ask at once each may measure; they
+    /// agree on one.
+    fn tile(&self) -> Result<tile::Tile> {
+        if let Some(tile) = self.0.tile.get() {
+            return Ok(*tile);
+        }
+        let fastest = tile::fastest(&self.aside())?;
+        Ok(*self.0.tile.get_or_init(|| fastest))
     }
 
     fn token(&self, submission: u64) -> ReadyToken {

@@ -2,6 +2,7 @@
 
 mod cut;
 mod fuse;
+mod memory;
 
 use std::collections::HashMap;
 use std::fmt::Write;

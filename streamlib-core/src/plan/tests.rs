@@ -30,7 +30,7 @@ fn link(from: usize, to: usize) -> LinkSpec {
 
 const INPUT: InputOptions =
     InputOptions { name: "in", formats: None, delivery: Delivery::DropOldest(8), required: true, pairing: Pairing::Each };
-const OUTPUT: OutputOptions = OutputOptions { name: "out", formats: None };
+const OUTPUT: OutputOptions = OutputOptions { name: "out", formats: None, size: None };
 
 /// Camera (yuyv or nv12) to ball (rgba8) to a window and a recording (i420).
 fn main_job() -> GraphSpec {

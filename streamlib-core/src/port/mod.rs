@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Error, ErrorKind, PixelFormat, Result, Timestamp, VideoFrame};
+use crate::{Error, ErrorKind, PixelFormat, Result, Size, Timestamp, VideoFrame};
 use link::{AnyLink, Link, Transport};
 
 /// What can travel over a link: [`VideoFrame`], or any type of one's own.
@@ -192,11 +192,14 @@ pub struct OutputOptions {
     pub name: &'static str,
     /// The pixel formats that it may give. Default: those of the message type.
     pub formats: Option<&'static [PixelFormat]>,
+    /// How large its pictures are, if that is known now: then a memory budget that cannot hold the graph is refused before it starts.
+    /// Default: not known.
+    pub size: Option<Size>,
 }
 
 impl Default for OutputOptions {
     fn default() -> Self {
-        Self { name: "out", formats: None }
+        Self { name: "out", formats: None, size: None }
     }
 }
 
@@ -226,6 +229,8 @@ pub struct OutputSpec {
     pub message: MessageType,
     /// The pixel formats that it may give; empty for other messages than frames.
     pub formats: Vec<PixelFormat>,
+    /// How large its pictures are, where that is known.
+    pub size: Option<Size>,
 }
 
 /// Where a processor declares its ports.
@@ -255,6 +260,7 @@ impl Ports {
             name: options.name.into(),
             message: MessageType::of::<T>(),
             formats: options.formats.unwrap_or_else(T::default_formats).to_vec(),
+            size: options.size,
         });
         Out { index: self.outputs.len() - 1, message: PhantomData }
     }

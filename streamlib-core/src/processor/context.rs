@@ -51,6 +51,8 @@ pub(crate) trait Environment {
     fn counter(&self, node: usize, name: &'static str) -> Counter;
     fn record_latency(&self, node: usize, latency: std::time::Duration);
     fn record_gpu_time(&self, node: usize, time: std::time::Duration);
+    fn announce(&self, node: usize, format: VideoFormat);
+    fn announced(&self, node: usize) -> Option<VideoFormat>;
     fn stop_handle(&self) -> StopHandle;
 }
 
@@ -139,6 +141,17 @@ impl Context<'_> {
         if let Some((group, stage)) = &self.ports.stage {
             group.note(frame.draft_for(group), *stage, parameters);
         }
+    }
+
+    /// For sources, in `setup`: the format of the frames to come, as far as it is known. What draws or converts them is compiled before the
+    /// first comes, which then waits for nothing.
+    pub fn announce(&self, format: VideoFormat) {
+        self.environment.announce(self.ports.node, format);
+    }
+
+    /// What the node of that number has announced.
+    pub(crate) fn announced(&self, node: usize) -> Option<VideoFormat> {
+        self.environment.announced(node)
     }
 
     /// The GPU took so long for the node's pass.

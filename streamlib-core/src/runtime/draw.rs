@@ -2,7 +2,7 @@
 
 use crate::gpu::StagedPass;
 use crate::processor::{Context, Filter};
-use crate::{PixelFormat, Result, VideoFrame};
+use crate::{PixelFormat, Result, Size, VideoFormat, VideoFrame};
 
 /// Draws what the pixel shaders before it have noted. Its ports are the plan's business.
 pub(super) struct Draw {
@@ -10,20 +10,25 @@ pub(super) struct Draw {
     /// The formats that come.
     from: Vec<PixelFormat>,
     to: PixelFormat,
+    /// The node whose frames they are.
+    producer: Option<usize>,
 }
 
 impl Draw {
-    pub(super) fn new(pass: StagedPass, from: &[PixelFormat], to: PixelFormat) -> Self {
-        Self { pass, from: from.to_vec(), to }
+    pub(super) fn new(pass: StagedPass, from: &[PixelFormat], to: PixelFormat, producer: Option<usize>) -> Self {
+        Self { pass, from: from.to_vec(), to, producer }
     }
 }
 
 impl Filter for Draw {
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        let announced = self.producer.and_then(|producer| cx.announced(producer));
         // Where several may come, most will not.
-        match *self.from {
-            [only] => self.pass.prepare(cx.gpu()?, only, self.to),
-            _ => Ok(()),
+        let size = Size::new(1, 1)?;
+        let only = if let [only] = *self.from { Some(VideoFormat::new(only, size)) } else { None };
+        match announced.or(only) {
+            Some(format) => self.pass.prepare(cx.gpu()?, format, self.to),
+            None => Ok(()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam::sync::Parker;
@@ -10,7 +10,7 @@ use crossbeam::sync::Parker;
 use super::shared::{Event, Phase, Shared};
 use crate::plan::Mode;
 use crate::processor::{Counter, Environment, StopHandle};
-use crate::{GpuContext, Result, Timestamp};
+use crate::{GpuContext, Result, Timestamp, VideoFormat};
 
 pub(super) struct SegmentEnvironment {
     pub(super) shared: Arc<Shared>,
@@ -164,6 +164,14 @@ impl Environment for SegmentEnvironment {
 
     fn record_latency(&self, node: usize, latency: Duration) {
         self.shared.meters[node].delivered(latency);
+    }
+
+    fn announce(&self, node: usize, format: VideoFormat) {
+        self.shared.announced.lock().unwrap_or_else(PoisonError::into_inner).insert(node, format);
+    }
+
+    fn announced(&self, node: usize) -> Option<VideoFormat> {
+        self.shared.announced.lock().unwrap_or_else(PoisonError::into_inner).get(&node).copied()
     }
 
     fn record_gpu_time(&self, node: usize, time: Duration) {

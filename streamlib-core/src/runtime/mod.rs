@@ -107,6 +107,14 @@ impl Gpu {
     }
 }
 
+impl Gpu {
+    /// The bytes of textures and buffers that there may be, or will be when it is opened.
+    fn budget(&self, options: &GpuOptions) -> u64 {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().map_or(options.budget_bytes, |gpu| gpu.statistics().memory.budget_bytes)
+    }
+}
+
 /// Runs graphs, one after the other or several at a time, all on one GPU device.
 #[derive(Default)]
 pub struct Runtime {
@@ -172,6 +180,7 @@ impl Runtime {
 
     fn start_with(&self, graph: Graph, main_loop: Option<Arc<dyn MainLoop>>) -> Result<Running> {
         let plan = self.plan(&graph)?;
+        plan.check_memory(graph.spec(), self.gpu.budget(&self.options.gpu))?;
         // Starting is the change from nothing: it names the segments that get a thread.
         let change = plan.change_from(&Plan::default());
         let starts: std::collections::HashSet<_> = change.start.iter().collect();
@@ -214,7 +223,10 @@ impl Runtime {
                     let names: Vec<_> = shaders.iter().map(|shader| &*plan.nodes[*shader].name).collect();
                     let pass = StagedPass::new(groups[&index].clone(), names.join(", "));
                     let pass = pass.map_err(|error| error.in_node(planned.name.as_str()))?;
-                    (Some(inserted(draw::Draw::new(pass, from, *to))), Join::default(), 1, 1)
+                    let producer = shaders.first().and_then(|head| ends.incoming[*head].first());
+                    let producer = producer.map(|(_, link)| plan.links[*link].from.node);
+                    let draw = draw::Draw::new(pass, from, *to, producer);
+                    (Some(inserted(draw)), Join::default(), 1, 1)
                 }
             };
             let Some(processor) = processor else { continue };

@@ -1,5 +1,6 @@
 //! What the threads of one run share: its state, its clock, its meters.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use super::statistics::NodeMeter;
 use super::tuner::Tuner;
 use super::{Gpu, RuntimeOptions};
 use crate::plan::Mode;
-use crate::{Error, ErrorKind, GpuContext, Result};
+use crate::{Error, ErrorKind, GpuContext, Result, VideoFormat};
 
 /// Where a run is. It only ever moves forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,6 +94,8 @@ pub(crate) struct Shared {
     pub(crate) tuners: Vec<Tuner>,
     /// For each node, whether it is switched on; `None` if it cannot be switched.
     pub(crate) switches: Vec<Option<AtomicBool>>,
+    /// What sources said of the frames to come.
+    pub(crate) announced: Mutex<HashMap<usize, VideoFormat>>,
     /// How many times parameters were set: when it changes, segments look for theirs.
     pub(crate) tuned: AtomicU64,
     pub(crate) log: Arc<EventLog>,
@@ -131,6 +134,7 @@ impl Shared {
             closures: AtomicU64::new(0),
             tuners,
             switches,
+            announced: Mutex::default(),
             tuned: AtomicU64::new(0),
             log: Arc::default(),
             gpu: OnceLock::new(),

@@ -98,7 +98,11 @@ fn the_bars_keep_their_colours_on_the_way_to_the_sink() {
             println!("{} {pixel}: the bars are off by {worst} at most", backend.name());
             assert!(worst <= 3);
             let (x, y) = (HEIGHT / 4, HEIGHT / 5);
-            assert_eq!(picture[(y * WIDTH + x) * 4..][..3], BouncingBallParameters::default().color.at(Timestamp::ZERO), "where the ball hangs");
+            assert_eq!(
+                picture[(y * WIDTH + x) * 4..][..3],
+                BouncingBallParameters::default().color.at(Timestamp::ZERO),
+                "where the ball hangs"
+            );
         }
     }
 }

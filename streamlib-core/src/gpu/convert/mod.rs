@@ -13,6 +13,7 @@ use layout::{Layout, blocks, chroma_samples};
 use matrix::{Rows, rgb_to_yuv, yuv_to_rgb};
 
 use super::pixel::{Draft, PixelGroup};
+use super::tile::Tile;
 use super::{FrameEncoder, GpuContext, Kernel, KernelOptions, PassTimer};
 use crate::{Alpha, ChromaSite, Color, Error, ErrorKind, PixelFormat, Result, VideoFormat, VideoFrame};
 
@@ -67,13 +68,41 @@ impl Target {
 
     /// The kernel from a source to here, with pixel shaders between them, if there are any.
     fn compile(&self, gpu: &GpuContext, from: Source, stages: Option<&str>, label: &str) -> Result<Kernel> {
+        self.compile_in(gpu.tile()?, gpu, from, stages, label)
+    }
+
+    fn compile_in(
+        &self,
+        [width, height]: Tile,
+        gpu: &GpuContext,
+        from: Source,
+        stages: Option<&str>,
+        label: &str,
+    ) -> Result<Kernel> {
         let (reading, block) = (include_str!("source.wgsl"), include_str!("block.wgsl"));
         let text = [reading, block, stages.unwrap_or(include_str!("unstaged.wgsl")), self.wgsl].join("\n");
         let mut constants = [&Layout::of(from.pixel).constants(from.site), self.constants].concat();
         if self.pixel != PixelFormat::Rgba8 {
             constants.push(("is_encoded", f64::from(u32::from(stages.is_some() || !from.pixel.is_yuv()))));
         }
+        constants.extend([("tile_width", f64::from(width)), ("tile_height", f64::from(height))]);
         gpu.kernel_with(label, &text, &KernelOptions { constants: &constants, ..Default::default() })
+    }
+}
+
+/// A pass that changes nothing, in workgroups of some shape: what shapes are compared by.
+pub(super) struct Copying(Kernel);
+
+impl Copying {
+    pub(super) fn new(gpu: &GpuContext, tile: Tile) -> Result<Self> {
+        let source = Source { pixel: PixelFormat::Rgba8, site: ChromaSite::Left };
+        TARGETS[0].compile_in(tile, gpu, source, None, "copy").map(Self)
+    }
+
+    pub(super) fn record(&self, encoder: &mut FrameEncoder, source: &VideoFrame, target: &mut VideoFrame) -> Result<()> {
+        let (width, height) = blocks(source.format());
+        let call = self.0.call(encoder)?.texture("src", source)?.texture_mut("dst", target)?;
+        call.uniform("parameters", &Parameters::of(source.format()))?.dispatch_over(width, height)
     }
 }
 
@@ -149,8 +178,8 @@ impl StagedPass {
     }
 
     /// Compiles what a source of this format most likely needs, if it was not compiled yet.
-    pub(crate) fn prepare(&mut self, gpu: &GpuContext, from: PixelFormat, to: PixelFormat) -> Result<()> {
-        self.kernel(gpu, Source { pixel: from, site: ChromaSite::Left }, to).map(drop)
+    pub(crate) fn prepare(&mut self, gpu: &GpuContext, from: VideoFormat, to: PixelFormat) -> Result<()> {
+        self.kernel(gpu, Source::of(from, true), to).map(drop)
     }
 
     fn kernel(&mut self, gpu: &GpuContext, source: Source, to: PixelFormat) -> Result<&Kernel> {
