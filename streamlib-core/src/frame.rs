@@ -26,13 +26,14 @@ impl VideoFrame {
         Self { lease, format, time: Timestamp::ZERO, captured_at: Instant::now(), sequence: 0, draft: None }
     }
 
-    /// What is to be drawn of it; nothing at first.
+    /// What is to be drawn of it; nothing at first. A draft of another group was left by somebody who kept the frame.
     pub(crate) fn draft_for(&mut self, group: &PixelGroup) -> &mut Draft {
+        self.draft.take_if(|draft| !group.owns(draft));
         self.draft.get_or_insert_with(|| group.draft())
     }
 
-    pub(crate) fn take_draft(&mut self) -> Option<Draft> {
-        self.draft.take()
+    pub(crate) fn take_draft(&mut self, group: &PixelGroup) -> Option<Draft> {
+        self.draft.take().filter(|draft| group.owns(draft))
     }
 
     pub(crate) fn lease(&self) -> &Lease<Texture> {
@@ -112,7 +113,12 @@ impl VideoFrame {
 
     /// The same in another format.
     pub(crate) fn like_with(&self, format: VideoFormat) -> Result<Self> {
-        let frame = GpuContext::frame_like(&self.lease, format)?;
+        self.like_for(format, &self.lease.taker())
+    }
+
+    /// The same, taken by this node.
+    pub(crate) fn like_for(&self, format: VideoFormat, taker: &Arc<str>) -> Result<Self> {
+        let frame = GpuContext::frame_like(&self.lease, format, taker)?;
         Ok(Self { time: self.time, captured_at: self.captured_at, sequence: self.sequence, ..frame })
     }
 }

@@ -128,8 +128,9 @@ impl<P: Described> Tunable for P {
 
 /// Puts `change` in the place of `value`; maps keep what the change does not name.
 pub(crate) fn merge(value: &mut Value, change: &Value) {
+    // An animation is one value.
     match (value, change) {
-        (Value::Object(map), Value::Object(changes)) => {
+        (Value::Object(map), Value::Object(changes)) if !changes.contains_key("keyframes") && !map.contains_key("keyframes") => {
             changes.iter().for_each(|(name, change)| merge(map.entry(name).or_insert(Value::Null), change));
         }
         (value, change) => *value = change.clone(),

@@ -103,6 +103,31 @@ fn ten_thousand_submissions_from_eight_threads_are_right_or_named_errors() {
     let statistics = gpu.statistics();
     assert_eq!((statistics.buffers.in_use, gpu.leases().len()), (0, 0), "{:?}", gpu.leases());
     assert!(statistics.buffers.created < 200, "they are used again: {:?}", statistics.buffers);
+    assert!(statistics.kernels.bind_groups <= 1024, "{:?}", statistics.kernels);
+}
+
+#[test]
+fn what_is_not_written_of_a_buffer_stays() {
+    let mut encoder = GPU.encoder();
+    let mut bytes = GPU.buffer::<u8>(10, "test").unwrap();
+    encoder.write_buffer(&mut bytes, &[7; 10]).unwrap();
+    let error = encoder.write_buffer(&mut bytes, &[1; 5]).unwrap_err();
+    assert!(error.to_string().contains("write all of it, or a multiple of 4 bytes"), "{error}");
+    encoder.write_buffer(&mut bytes, &[2; 4]).unwrap();
+    let read = encoder.read_buffer(&bytes).unwrap();
+    encoder.submit_and_wait(LONG).unwrap();
+    assert_eq!(read.wait().unwrap(), [2, 2, 2, 2, 7, 7, 7, 7, 7, 7]);
+}
+
+#[test]
+fn a_cancelled_read_back_is_ready_to_say_so() {
+    let buffer = GPU.buffer::<u8>(4, "test").unwrap();
+    let mut encoder = GPU.encoder();
+    let read = encoder.read_buffer(&buffer).unwrap();
+    assert!(!read.is_ready());
+    drop(encoder);
+    assert!(read.is_ready());
+    assert_eq!(read.wait().unwrap_err().kind(), ErrorKind::Cancelled);
 }
 
 #[test]
@@ -122,6 +147,11 @@ fn buffers_that_do_not_fit_say_so() {
     let mut numbers = GPU.buffer::<u32>(4, "test").unwrap();
     let message = said(kernel.call(&mut encoder).unwrap().buffer("numbers", &numbers).err().unwrap());
     assert!(message.contains("writes 'numbers', a buffer of elements of 4 bytes") && message.contains("buffer_mut"), "{message}");
+    let fixed = "@group(0) @binding(0) var<storage, read_write> table: array<u32, 256>;
+        @compute @workgroup_size(1) fn main() { table[255] = 1u; }";
+    let fixed = GPU.kernel("fixed", fixed).unwrap();
+    let message = said(fixed.call(&mut encoder).unwrap().buffer_mut("table", &mut numbers).err().unwrap());
+    assert!(message.contains("takes at least 1024 bytes as 'table', but the buffer has 16"), "{message}");
     let message = said(encoder.write_buffer(&mut numbers, &[0; 5]).unwrap_err());
     assert!(message.contains("5 elements do not fit into a buffer of 4"), "{message}");
     let frame = GPU.frame(VideoFormat::rgba8(Size::new(1, 1).unwrap()), "test").unwrap();

@@ -8,6 +8,12 @@ use smallvec::SmallVec;
 
 use super::device::Device;
 
+/// The bit of numbers that are sizes.
+const SIZE: u64 = 1 << 63;
+
+/// Beyond so many groups, those of buffers are made anew.
+const ROOM: usize = 1024;
+
 /// A number for something that can be bound, or that binds: never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ResourceId(u64);
@@ -20,7 +26,11 @@ impl ResourceId {
 
     /// What tells two bindings of one resource apart: no resource has this number.
     pub(super) fn of_size(bytes: u64) -> Self {
-        Self(bytes | 1 << 63)
+        Self(bytes | SIZE)
+    }
+
+    fn is_size(self) -> bool {
+        self.0 & SIZE != 0
     }
 }
 
@@ -77,7 +87,12 @@ impl BindGroups {
         let entry = |binding| wgpu::BindGroupEntry { binding: binding as u32, resource: resource(binding) };
         let entries: SmallVec<[_; 8]> = (0..bindings).map(entry).collect();
         let group = device.create_bind_group("streamlib kernel", layout, &entries);
-        self.groups().entry(key).or_insert(group).clone()
+        let mut groups = self.groups();
+        if groups.len() >= ROOM {
+            // Textures are few; buffers come in every length.
+            groups.retain(|key, _| !key.iter().any(|id| id.is_size()));
+        }
+        groups.entry(key).or_insert(group).clone()
     }
 
     /// Lets go of every group with this in it.

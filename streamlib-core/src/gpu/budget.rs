@@ -105,10 +105,6 @@ impl Budget {
                 }
                 state = self.returned.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
             }
-            if Instant::now() >= deadline {
-                drop(state);
-                return Err(self.refusal(bytes));
-            }
         }
     }
 

@@ -31,6 +31,11 @@ impl SizeClass {
     pub(super) fn of(bytes: u64) -> Self {
         Self(bytes.max(SMALLEST).next_power_of_two())
     }
+
+    /// No more than the device can do; such a buffer is as large as it must be.
+    fn at_most(self, limit: u64, bytes: u64) -> Self {
+        if self.0 <= limit { self } else { Self(bytes.next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT)) }
+    }
 }
 
 impl Resource for BufferMemory {
@@ -128,13 +133,13 @@ impl GpuContext {
                 Error::new(ErrorKind::InvalidArgument, message).hint(format!("this adapter takes buffers of 1 to {limit} bytes"))
             );
         };
-        let lease = self.0.buffers.take(SizeClass::of(bytes), &taker.into())?;
+        let lease = self.0.buffers.take(SizeClass::of(bytes).at_most(limit, bytes), &taker.into())?;
         Ok(Buffer { lease, len, elements: PhantomData })
     }
 }
 
 impl FrameEncoder {
-    /// Records the writing of the first elements. One copy on the CPU, into reused memory.
+    /// Records the writing of the first elements: all of them, or a multiple of 4 bytes. One copy on the CPU, into reused memory.
     pub fn write_buffer<T: bytemuck::Pod>(&mut self, buffer: &mut Buffer<T>, elements: &[T]) -> Result<()> {
         if elements.len() > buffer.len {
             let message = format!("{} elements do not fit into a buffer of {}", elements.len(), buffer.len);
@@ -143,6 +148,12 @@ impl FrameEncoder {
         let bytes: &[u8] = bytemuck::cast_slice(elements);
         if bytes.is_empty() {
             return Ok(());
+        }
+        let alignment = wgpu::COPY_BUFFER_ALIGNMENT as usize;
+        if elements.len() < buffer.len && !bytes.len().is_multiple_of(alignment) {
+            let message = format!("{} bytes cannot be written to the start of a buffer of {}", bytes.len(), buffer.bytes());
+            return Err(Error::new(ErrorKind::InvalidArgument, message)
+                .hint(format!("write all of it, or a multiple of {alignment} bytes")));
         }
         let words = (bytes.len() as u64).next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT);
         let gpu = self.gpu().clone();
@@ -156,7 +167,7 @@ impl FrameEncoder {
         staging.raw.unmap();
         self.commands().copy_buffer_to_buffer(&staging.raw, 0, buffer.raw(), 0, words);
         self.uploads.push(staging);
-        self.keeps_buffer(buffer, true);
+        self.keeps_buffer(buffer.lease(), true);
         gpu.device().bytes.uploaded.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(())
     }
@@ -169,7 +180,7 @@ impl FrameEncoder {
         self.commands().copy_buffer_to_buffer(buffer.raw(), 0, &mapped.buffer.raw, 0, words);
         mapped.map_on_submit(self.commands());
         self.read_backs.push(mapped.buffer.clone());
-        self.keeps_buffer(buffer, false);
+        self.keeps_buffer(buffer.lease(), false);
         gpu.device().bytes.read_back.fetch_add(buffer.bytes(), Ordering::Relaxed);
         Ok(BufferReadBack { mapped, len: buffer.len, elements: PhantomData })
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::GpuContext;
-use super::buffer::{Buffer, BufferMemory};
+use super::buffer::BufferMemory;
 use super::device::Attending;
 use super::slot::Lease;
 use super::staging::{ReadBack, StagingBuffer, recycle_upload};
@@ -82,19 +82,32 @@ impl FrameEncoder {
     ///
     /// A frame that was written to a port is immutable: [`ErrorKind::InvalidArgument`].
     pub fn writes(&mut self, frame: &mut VideoFrame) -> Result<()> {
-        if frame.lease().is_published() {
-            return Err(Error::new(ErrorKind::InvalidArgument, "a frame that was written to a port cannot be changed")
-                .hint("take a new one with `like`"));
-        }
-        self.written.push(frame.lease().clone());
+        Self::check_writable(frame)?;
+        self.keeps(frame, true);
         Ok(())
     }
 
-    /// Keeps `buffer` until submission, because recorded commands use it.
-    pub(super) fn keeps_buffer<T>(&mut self, buffer: &Buffer<T>, writes: bool) {
+    pub(super) fn check_writable(frame: &VideoFrame) -> Result<()> {
+        match frame.lease().is_published() {
+            false => Ok(()),
+            true => Err(Error::new(ErrorKind::InvalidArgument, "a frame that was written to a port cannot be changed")
+                .hint("take a new one with `like`, or `edit` it")),
+        }
+    }
+
+    /// Keeps `frame` until submission, because recorded commands use it.
+    pub(super) fn keeps(&mut self, frame: &VideoFrame, writes: bool) {
         match writes {
-            true => self.written_buffers.push(buffer.lease().clone()),
-            false => self.read_buffers.push(buffer.lease().clone()),
+            true => self.written.push(frame.lease().clone()),
+            false => self.read.push(frame.lease().clone()),
+        }
+    }
+
+    /// Keeps `buffer` until submission, because recorded commands use it.
+    pub(super) fn keeps_buffer(&mut self, buffer: &Lease<BufferMemory>, writes: bool) {
+        match writes {
+            true => self.written_buffers.push(buffer.clone()),
+            false => self.read_buffers.push(buffer.clone()),
         }
     }
 
@@ -184,7 +197,10 @@ impl FrameEncoder {
         self.read.clear();
         self.read_buffers.clear();
         for buffer in self.read_backs.drain(..) {
-            buffer.set_submission(submission);
+            match &refused {
+                Ok(()) => buffer.set_submission(submission),
+                Err(_) => buffer.refuse(),
+            }
         }
         // Then what threads have done wrong that do not look for it, unless this one is a segment's.
         refused.and_then(|()| self.gpu.take_error())?;

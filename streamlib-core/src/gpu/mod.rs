@@ -221,13 +221,13 @@ impl GpuContext {
     }
 
     /// A frame from the pool that `lease` came from.
-    pub(crate) fn frame_like(lease: &Lease<Texture>, format: VideoFormat) -> Result<VideoFrame> {
+    pub(crate) fn frame_like(lease: &Lease<Texture>, format: VideoFormat, taker: &Arc<str>) -> Result<VideoFrame> {
         let pool = lease.pool().ok_or_else(|| {
             crate::Error::new(crate::ErrorKind::DeviceLost, "the GPU context of this frame is gone")
                 .hint("keep the context alive")
         })?;
         let key = texture::TextureKey::new(format, pool.device())?;
-        Ok(VideoFrame::new(pool.take(key, &lease.taker())?, format))
+        Ok(VideoFrame::new(pool.take(key, taker)?, format))
     }
 
     /// A new encoder with nothing recorded.
@@ -243,7 +243,18 @@ impl GpuContext {
     /// 1 2 1 about every even column and so sited left; chroma of half the width keeps its columns and its site; rows of full
     /// height are averaged in twos. Other pairs are [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
     pub fn convert(&self, encoder: &mut FrameEncoder, source: &VideoFrame, to: crate::PixelFormat) -> Result<VideoFrame> {
-        convert::convert(self, encoder, source, to)
+        convert::convert(self, encoder, source, to, &source.lease().taker())
+    }
+
+    /// The same, for a node.
+    pub(crate) fn convert_for(
+        &self,
+        encoder: &mut FrameEncoder,
+        source: &VideoFrame,
+        to: crate::PixelFormat,
+        taker: &Arc<str>,
+    ) -> Result<VideoFrame> {
+        convert::convert(self, encoder, source, to, taker)
     }
 
     /// Blocks until everything that was submitted before this call is done.
@@ -301,7 +312,11 @@ impl GpuContext {
         if let Some(tile) = self.0.tile.get() {
             return Ok(*tile);
         }
-        let fastest = tile::fastest(&self.aside())?;
+        // A driver that is too slow for this, or lacks the memory, draws all the same.
+        let fastest = tile::fastest(&self.aside()).unwrap_or_else(|error| {
+            tracing::debug!(%error, "workgroup shapes could not be measured");
+            tile::USUAL
+        });
         Ok(*self.0.tile.get_or_init(|| fastest))
     }
 

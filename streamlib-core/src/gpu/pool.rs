@@ -148,7 +148,7 @@ impl<R: Resource> Pool<R> {
         } else {
             state.remove(&slot);
             drop(state);
-            // It goes before its bytes are given to somebody else.
+            // Its last lease lets go of it right after this: for that moment there may be more than the budget.
             drop(slot);
             self.budget.give_back(bytes);
         }

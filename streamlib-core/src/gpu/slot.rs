@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use super::bind_groups::ResourceId;
+use super::device::Device;
 use super::pool::{Pool, Resource};
 
 /// No submission has this number: the commands that write it have not been submitted yet.
@@ -84,8 +85,13 @@ impl<R: Resource> Lease<R> {
         self.slot.pool.upgrade()
     }
 
+    /// Whether it is of this device.
+    pub(super) fn is_of(&self, device: &Arc<Device>) -> bool {
+        self.pool().is_some_and(|pool| Arc::ptr_eq(pool.device(), device))
+    }
+
     /// Who took it.
-    pub(super) fn taker(&self) -> Arc<str> {
+    pub(crate) fn taker(&self) -> Arc<str> {
         self.slot.taken().map_or_else(|| Arc::from("unknown"), |(taker, _)| taker)
     }
 
@@ -111,7 +117,6 @@ impl<R: Resource> Lease<R> {
     /// It may be written again, by whoever asks: nobody else holds it.
     pub(super) fn unpublish(&self) {
         self.slot.published.store(false, Ordering::Release);
-        self.slot.ready.store(NOT_SUBMITTED, Ordering::Release);
     }
 
     pub(super) fn is_published(&self) -> bool {

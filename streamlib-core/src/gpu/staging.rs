@@ -18,9 +18,10 @@ pub(super) struct BufferRing {
     free: Mutex<HashMap<u64, Vec<Arc<StagingBuffer>>>>,
 }
 
-/// What has not been submitted yet, and what never will be.
+/// What has not been submitted yet, what never will be, and what wgpu did not take.
 const NOT_SUBMITTED: u64 = 0;
 const CANCELLED: u64 = u64::MAX;
+const REFUSED: u64 = u64::MAX - 1;
 
 /// A buffer of a ring. Between uses an upload buffer is mapped and a read-back buffer is not.
 pub(super) struct StagingBuffer {
@@ -59,6 +60,11 @@ impl StagingBuffer {
     /// Nobody will submit what uses it.
     pub(super) fn cancel(&self) {
         self.submission.store(CANCELLED, Ordering::Release);
+    }
+
+    /// wgpu has refused what uses it.
+    pub(super) fn refuse(&self) {
+        self.submission.store(REFUSED, Ordering::Release);
     }
 }
 
@@ -108,8 +114,12 @@ impl Mapped {
 
     pub(super) fn is_ready(&self) -> bool {
         match self.buffer.submission.load(Ordering::Acquire) {
-            NOT_SUBMITTED | CANCELLED => false,
-            submission => self.device.submitter.timeline().is_complete(submission),
+            NOT_SUBMITTED => false,
+            CANCELLED | REFUSED => true,
+            submission => {
+                let timeline = self.device.submitter.timeline();
+                timeline.is_complete(submission) || timeline.check_alive().is_err()
+            }
         }
     }
 
@@ -119,6 +129,9 @@ impl Mapped {
         if submission == NOT_SUBMITTED {
             return Err(Error::new(ErrorKind::InvalidArgument, "a read-back was waited for before it was submitted")
                 .hint("wait for it in a later call, or in `submitted`"));
+        }
+        if submission == REFUSED {
+            return Err(Error::new(ErrorKind::Gpu, "what was read back was never done: the GPU refused the submission"));
         }
         if submission == CANCELLED {
             return Err(Error::new(ErrorKind::Cancelled, "what was read back was never submitted: its encoder was dropped"));

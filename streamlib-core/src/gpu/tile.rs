@@ -9,8 +9,11 @@ use crate::{Result, Size, VideoFormat};
 /// Texels across and down.
 pub(super) type Tile = [u32; 2];
 
-/// What is tried, if the device can do it. The first is taken where nothing can be measured.
-const CANDIDATES: [Tile; 6] = [[16, 16], [8, 8], [16, 8], [32, 8], [64, 4], [64, 1]];
+/// What is taken where nothing can be measured.
+pub(super) const USUAL: Tile = [16, 16];
+
+/// What is tried, if the device can do it.
+const CANDIDATES: [Tile; 6] = [USUAL, [8, 8], [16, 8], [32, 8], [64, 4], [64, 1]];
 
 /// Turns of all candidates.
 const TURNS: usize = 3;
@@ -51,11 +54,11 @@ pub(super) fn fastest(gpu: &GpuContext) -> Result<Tile> {
                 best = Some((took, *tile));
             }
             if begin.elapsed() > PATIENCE {
-                return Ok(best.map_or(CANDIDATES[0], |(_, tile)| tile));
+                return Ok(best.map_or(USUAL, |(_, tile)| tile));
             }
         }
     }
-    let tile = best.map_or(CANDIDATES[0], |(_, tile)| tile);
+    let tile = best.map_or(USUAL, |(_, tile)| tile);
     tracing::debug!(?tile, took = ?begin.elapsed(), "workgroup shape measured");
     Ok(tile)
 }

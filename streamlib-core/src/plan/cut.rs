@@ -65,7 +65,8 @@ pub(super) fn insert(graph: &GraphSpec, fusion: bool) -> (Vec<PlannedNode>, Vec<
         inner.extend(shaders[..shaders.len() - 1].iter().copied());
         heads.insert(head);
         let name = unique(format!("{}-drawn", graph.nodes[last].name));
-        nodes.push(planned(name, Role::Draw { shaders, from, to, apart }, FailurePolicy::Stop));
+        let policy = policy_of_pass(graph, &shaders, from.iter().all(|format| *format == to));
+        nodes.push(planned(name, Role::Draw { shaders, from, to, apart }, policy));
         let pass = PortRef { node: nodes.len() - 1, port: 0 };
         drawn.insert(last, (pass, vec![to]));
         let delivery = InputOptions::default().delivery;
@@ -106,6 +107,18 @@ pub(super) fn insert(graph: &GraphSpec, fusion: bool) -> (Vec<PlannedNode>, Vec<
         });
     }
     (nodes, wires)
+}
+
+/// What happens when a pass fails to draw its pixel shaders: what they ask for, where it can be done for all of them.
+fn policy_of_pass(graph: &GraphSpec, shaders: &[usize], keeps_format: bool) -> FailurePolicy {
+    let mut policies = shaders.iter().map(|shader| graph.nodes[*shader].on_failure);
+    let Some(first) = policies.next() else { return FailurePolicy::Stop };
+    match first {
+        // Past it, pictures would go in a format that nobody behind it takes.
+        FailurePolicy::Bypass if !keeps_format => FailurePolicy::Stop,
+        first if policies.all(|policy| policy == first) => first,
+        _ => FailurePolicy::Stop,
+    }
 }
 
 /// Producers before consumers, otherwise as added (Kahn's algorithm). What is left over is in a cycle.

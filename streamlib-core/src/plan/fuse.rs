@@ -55,6 +55,12 @@ pub(super) fn groups(graph: &GraphSpec, fusion: bool) -> Vec<Group> {
                 group.apart =
                     Some(format!("'{}' goes to {} inputs, for which it is drawn once", graph.nodes[last].name, takers.len()));
             } else if fusion {
+                if let [only] = takers.as_slice()
+                    && !graph.nodes[only.node].outputs.is_empty()
+                    && !is_pixel(only.node)
+                {
+                    group.apart = Some(format!("'{}' is no pixel shader", graph.nodes[only.node].name));
+                }
                 target(graph, takers, &mut group);
             }
             groups.push(group);

@@ -139,7 +139,7 @@ pub struct PlanChange {
 }
 
 /// A segment's nodes and its links, by name. Positions in the graph do not matter: they move when other nodes come and go.
-type Outline<'a> = (Vec<(&'a str, Option<&'a Role>, FailurePolicy)>, Vec<(&'a str, Transport)>);
+type Outline<'a> = (Vec<(&'a str, Option<Role>, FailurePolicy)>, Vec<(&'a str, Transport)>);
 
 impl Plan {
     /// Plans a graph. Fails with [`ErrorKind::InvalidGraph`](crate::ErrorKind::InvalidGraph) for an empty graph, a required input without a link, or a cycle.
@@ -208,10 +208,15 @@ impl Plan {
                 links[to].push((&*link.name, link.transport));
             }
         }
-        let inserted = |node: &'_ PlannedNode| !matches!(node.role, Role::Processor(_));
+        let inserted = |node: &'_ PlannedNode| match node.role.clone() {
+            Role::Processor(_) => None,
+            // They are in its segment, by name.
+            Role::Draw { from, to, apart, .. } => Some(Role::Draw { shaders: Vec::new(), from, to, apart }),
+            convert @ Role::Convert { .. } => Some(convert),
+        };
         let outline = |(segment, mut links): (&'_ SegmentPlan, Vec<_>)| {
             let planned = segment.nodes.iter().map(|index| &self.nodes[*index]);
-            let nodes = planned.map(|node| (&*node.name, inserted(node).then_some(&node.role), node.on_failure)).collect();
+            let nodes = planned.map(|node| (&*node.name, inserted(node), node.on_failure)).collect();
             links.sort_unstable_by_key(|(name, _)| *name);
             (nodes, links)
         };

@@ -16,7 +16,8 @@ impl Filter for Convert {
             Some(to) if to == format => Ok(frame),
             Some(to) => {
                 let gpu = cx.gpu()?.clone();
-                gpu.convert(cx.encoder()?, &frame, to)
+                let node = cx.node().clone();
+                gpu.convert_for(cx.encoder()?, &frame, to, &node)
             }
             None => Err(Error::new(ErrorKind::Unsupported, format!("a {format} frame came, which cannot be converted"))
                 .hint("declare this format at the output that gives it")),

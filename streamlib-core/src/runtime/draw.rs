@@ -33,14 +33,18 @@ impl Filter for Draw {
     }
 
     fn process(&mut self, mut frame: VideoFrame, cx: &mut Context<'_>) -> Result<VideoFrame> {
-        let draft = frame.take_draft();
-        if draft.is_none() && frame.format().pixel == self.to {
-            // All were passed by, or are switched off.
+        let draft = frame.take_draft(self.pass.group());
+        let format = frame.format();
+        // All were passed by, or are switched off: the picture keeps what it has, if it stays the same kind of picture.
+        if draft.is_none() && self.pass.leaves(format, self.to) {
             return Ok(frame);
         }
-        let gpu = cx.gpu()?.clone();
+        let (gpu, node) = (cx.gpu()?.clone(), cx.node().clone());
+        if draft.is_none() && self.pass.is_conversion(format, self.to) {
+            return gpu.convert_for(cx.encoder()?, &frame, self.to, &node);
+        }
         self.pass.times(&gpu, |time| cx.gpu_took(time));
         let draft = draft.unwrap_or_else(|| self.pass.group().draft());
-        self.pass.draw(&gpu, cx.encoder()?, &frame, draft, self.to)
+        self.pass.draw(&gpu, cx.encoder()?, &frame, draft, self.to, &node)
     }
 }

@@ -63,6 +63,14 @@ fn block_at(block: vec2u) -> Block {
         upper = chroma_pair(block.x, top);
         lower = chroma_pair(block.x, bottom);
     }
+    // The padding of odd pictures repeats their edge, its chroma too.
+    if bottom == top {
+        lower = upper;
+    }
+    if left == last_pixel().x {
+        upper = upper.xyxy;
+        lower = lower.xyxy;
+    }
     let above = luma_pair(block.x, top);
     let below = luma_pair(block.x, bottom);
     return Block(

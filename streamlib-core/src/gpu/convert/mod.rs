@@ -163,9 +163,19 @@ impl StagedPass {
     /// `label` names it in errors.
     pub(crate) fn new(group: Arc<PixelGroup>, label: String) -> Result<Self> {
         let text = group.text().map_err(|message| {
-            Error::new(ErrorKind::Gpu, format!("pixel shaders cannot be fused: {message}")).hint("turn fusion off")
+            Error::new(ErrorKind::Gpu, format!("pixel shaders cannot be fused: {message}")).hint("this is a bug in streamlib")
         })?;
         Ok(Self { group, label, text, kernels: Vec::new(), timer: PassTimer::default() })
+    }
+
+    /// Whether a picture is the same kind of picture when nothing is drawn of it, so that it can go on as it is.
+    pub(crate) fn leaves(&self, format: VideoFormat, to: PixelFormat) -> bool {
+        drawn(format, to) == format
+    }
+
+    /// Whether converting a picture gives the same kind of picture as drawing it, and spares it the way through R'G'B'.
+    pub(crate) fn is_conversion(&self, format: VideoFormat, to: PixelFormat) -> bool {
+        format.pixel.is_yuv() && to.is_yuv() && format.pixel != to && drawn(format, to) == converted(format, to)
     }
 
     pub(crate) fn group(&self) -> &PixelGroup {
@@ -179,7 +189,12 @@ impl StagedPass {
 
     /// Compiles what a source of this format most likely needs, if it was not compiled yet.
     pub(crate) fn prepare(&mut self, gpu: &GpuContext, from: VideoFormat, to: PixelFormat) -> Result<()> {
-        self.kernel(gpu, Source::of(from, true), to).map(drop)
+        self.kernel(gpu, Source::of(from, true), to)?;
+        // For when all are switched off.
+        match gpu.0.conversions.kernel(gpu, from, to).filter(|_| self.is_conversion(from, to)) {
+            Some(conversion) => conversion.map(drop),
+            None => Ok(()),
+        }
     }
 
     fn kernel(&mut self, gpu: &GpuContext, source: Source, to: PixelFormat) -> Result<&Kernel> {
@@ -204,12 +219,10 @@ impl StagedPass {
         source: &VideoFrame,
         draft: Draft,
         to: PixelFormat,
+        taker: &Arc<str>,
     ) -> Result<VideoFrame> {
         let format = source.format();
-        // Colours come out of the pixel shaders, whatever went in: chroma is made anew.
-        let rgb = VideoFormat { pixel: PixelFormat::Rgba8, ..format };
-        let becomes = if format.pixel == to { format } else { converted(rgb, to) };
-        let mut destination = source.like_with(becomes)?;
+        let mut destination = source.like_for(drawn(format, to), taker)?;
         let (width, height) = invocations(format, to);
         let timing = self.timer.begin(gpu)?;
         let kernel = self.kernel(gpu, Source::of(format, true), to)?.clone();
@@ -221,6 +234,14 @@ impl StagedPass {
         }
         self.group.give_back(draft);
         Ok(destination)
+    }
+}
+
+/// What a picture of `from` is after pixel shaders. Colours come out of them, whatever went in: chroma is made anew, sited left.
+fn drawn(from: VideoFormat, to: PixelFormat) -> VideoFormat {
+    match (from.pixel, to) {
+        (PixelFormat::Rgba8, PixelFormat::Rgba8) => from,
+        _ => converted(VideoFormat { pixel: PixelFormat::Rgba8, ..from }, to),
     }
 }
 
@@ -279,10 +300,16 @@ fn converted(from: VideoFormat, to: PixelFormat) -> VideoFormat {
     VideoFormat { pixel: to, color, alpha: Alpha::Opaque, ..from }
 }
 
-pub(super) fn convert(gpu: &GpuContext, encoder: &mut FrameEncoder, source: &VideoFrame, to: PixelFormat) -> Result<VideoFrame> {
+pub(super) fn convert(
+    gpu: &GpuContext,
+    encoder: &mut FrameEncoder,
+    source: &VideoFrame,
+    to: PixelFormat,
+    taker: &Arc<str>,
+) -> Result<VideoFrame> {
     let format = source.format();
     let kernel = gpu.0.conversions.kernel(gpu, format, to).ok_or_else(|| no_conversion(format.pixel, to))??;
-    let mut destination = source.like_with(converted(format, to))?;
+    let mut destination = source.like_for(converted(format, to), taker)?;
     let (width, height) = invocations(format, to);
     let call = kernel.call(encoder)?.texture("src", source)?.texture_mut("dst", &mut destination)?;
     call.uniform("parameters", &Parameters::of(format))?.dispatch_over(width, height)?;

@@ -1,6 +1,7 @@
 //! One call of a kernel: what is bound, then the dispatch.
 
 use std::any::TypeId;
+use std::sync::Arc;
 
 use smallvec::SmallVec;
 
@@ -8,8 +9,10 @@ use super::interface::{BindingKind, UniformBinding, format_name};
 use super::layout::{Uniform, UniformType, UniformValue};
 use super::{Compiled, Kernel};
 use crate::gpu::bind_groups::{Key, Layout, ResourceId};
-use crate::gpu::buffer::Buffer;
+use crate::gpu::buffer::{Buffer, BufferMemory};
+use crate::gpu::device::Device;
 use crate::gpu::encoder::FrameEncoder;
+use crate::gpu::slot::Lease;
 use crate::{Result, VideoFrame};
 
 /// The value of a single field: whatever can be a field of a [`Uniform`].
@@ -33,9 +36,9 @@ impl<V: UniformValue + bytemuck::NoUninit> UniformNumber for V {
 
 #[derive(Clone, Copy)]
 enum Bound<'a> {
-    Frame(&'a VideoFrame),
+    Frame { frame: &'a VideoFrame, writes: bool },
     Sampler(wgpu::FilterMode),
-    Buffer { id: ResourceId, raw: &'a wgpu::Buffer, bytes: u64, elements: usize },
+    Buffer { lease: &'a Lease<BufferMemory>, raw: &'a wgpu::Buffer, bytes: u64, elements: usize, writes: bool },
 }
 
 /// A call of a [`Kernel`] in the making. Give it everything that [`Kernel::describe`] names, samplers apart; then dispatch.
@@ -47,7 +50,7 @@ pub struct KernelCall<'a> {
     compiled: &'a Compiled,
     encoder: &'a mut FrameEncoder,
     bound: SmallVec<[Option<Bound<'a>>; 8]>,
-    uniforms: SmallVec<[SmallVec<[u8; 128]>; 1]>,
+    uniforms: SmallVec<[SmallVec<[u8; 512]>; 2]>,
     timestamps: Option<&'a wgpu::QuerySet>,
 }
 
@@ -108,10 +111,10 @@ impl<'a> KernelCall<'a> {
     /// The frame that a `texture_2d<f32>`, or a storage texture for reading, stands for.
     pub fn texture(mut self, name: &str, frame: &'a VideoFrame) -> Result<Self> {
         match self.compiled.binding(name) {
-            Some((place, BindingKind::Texture)) => self.bound[place] = Some(Bound::Frame(frame)),
+            Some((place, BindingKind::Texture)) => self.bound[place] = Some(Bound::Frame { frame, writes: false }),
             Some((place, BindingKind::StorageTexture { format, access: wgpu::StorageTextureAccess::ReadOnly })) => {
                 self.check_format(name, format, frame)?;
-                self.bound[place] = Some(Bound::Frame(frame));
+                self.bound[place] = Some(Bound::Frame { frame, writes: false });
             }
             Some((_, kind @ BindingKind::StorageTexture { .. })) => {
                 return Err(self.kernel.wrong(format!("writes '{name}', {kind}")).hint("give it with `texture_mut`"));
@@ -132,8 +135,8 @@ impl<'a> KernelCall<'a> {
             }
             Some((place, BindingKind::StorageTexture { format, .. })) => {
                 self.check_format(name, format, frame)?;
-                self.encoder.writes(frame)?;
-                self.bound[place] = Some(Bound::Frame(frame));
+                FrameEncoder::check_writable(frame)?;
+                self.bound[place] = Some(Bound::Frame { frame, writes: true });
             }
             Some((_, kind)) => {
                 return Err(self
@@ -160,8 +163,7 @@ impl<'a> KernelCall<'a> {
     /// The buffer that a `var<storage, read>` stands for. Its elements must be as large as the WGSL's.
     pub fn buffer<T: bytemuck::Pod>(mut self, name: &str, buffer: &'a Buffer<T>) -> Result<Self> {
         if let Some(place) = self.buffer_place(name, buffer, false)? {
-            self.encoder.keeps_buffer(buffer, false);
-            self.bound[place] = Some(Bound::of(buffer));
+            self.bound[place] = Some(Bound::of(buffer, false));
         }
         Ok(self)
     }
@@ -169,8 +171,7 @@ impl<'a> KernelCall<'a> {
     /// The buffer that a `var<storage, read_write>` stands for. Its elements must be as large as the WGSL's.
     pub fn buffer_mut<T: bytemuck::Pod>(mut self, name: &str, buffer: &'a mut Buffer<T>) -> Result<Self> {
         if let Some(place) = self.buffer_place(name, buffer, true)? {
-            self.encoder.keeps_buffer(buffer, true);
-            self.bound[place] = Some(Bound::of(buffer));
+            self.bound[place] = Some(Bound::of(buffer, true));
         }
         Ok(self)
     }
@@ -181,7 +182,7 @@ impl<'a> KernelCall<'a> {
             None if self.compiled.is_unused(name) => return Ok(None),
             None => return Err(self.kernel.wrong(self.compiled.unknown("buffer", name))),
         };
-        let BindingKind::Buffer { is_written, stride, head } = kind else {
+        let BindingKind::Buffer { is_written, stride, head, least } = kind else {
             return Err(self.kernel.wrong(format!("was given a buffer for '{name}', which is {kind}")));
         };
         if is_written && !writes {
@@ -192,8 +193,8 @@ impl<'a> KernelCall<'a> {
                 format!("takes elements of {stride} bytes as '{name}', but the buffer has elements of {}", size_of::<T>());
             return Err(self.kernel.wrong(message));
         }
-        if buffer.bytes() < u64::from(head + stride) {
-            let message = format!("takes at least {} bytes as '{name}', but the buffer has {}", head + stride, buffer.bytes());
+        if buffer.bytes() < u64::from(least) {
+            let message = format!("takes at least {least} bytes as '{name}', but the buffer has {}", buffer.bytes());
             return Err(self.kernel.wrong(message));
         }
         Ok(Some(place))
@@ -258,7 +259,9 @@ impl<'a> KernelCall<'a> {
     pub fn dispatch(self) -> Result<()> {
         let bindings = self.compiled.interface.bindings.iter().zip(&self.bound);
         let mut written = bindings.filter(|(binding, _)| binding.kind.is_written()).filter_map(|(_, bound)| match bound {
-            Some(Bound::Frame(frame)) => Some((0, frame.format().texture_size().width, frame.format().texture_size().height)),
+            Some(Bound::Frame { frame, .. }) => {
+                Some((0, frame.format().texture_size().width, frame.format().texture_size().height))
+            }
             Some(Bound::Buffer { elements, .. }) => Some((1, u32::try_from(*elements).unwrap_or(u32::MAX), 1)),
             _ => None,
         });
@@ -293,8 +296,15 @@ impl<'a> KernelCall<'a> {
         if compiled.device_generation != gpu.timeline().generation() {
             return Err(kernel.wrong("was compiled for another GPU device".into()).hint("compile it again, in `setup`"));
         }
-        for frame in bound.iter().filter_map(|bound| if let Some(Bound::Frame(frame)) = bound { Some(frame) } else { None }) {
-            encoder.reads(frame);
+        if !bound.iter().flatten().all(|bound| bound.is_of(gpu.device())) {
+            return Err(kernel.wrong("was given a frame or a buffer of another GPU device".into()).hint("take new ones"));
+        }
+        for bound in bound.iter().flatten() {
+            match bound {
+                Bound::Frame { frame, writes } => encoder.keeps(frame, *writes),
+                Bound::Buffer { lease, writes, .. } => encoder.keeps_buffer(lease, *writes),
+                Bound::Sampler(_) => {}
+            }
         }
         let bind_groups = compiled.interface.groups().zip(&compiled.layouts);
         let bind_groups: SmallVec<[_; 4]> = bind_groups.map(|(group, layout)| bind_group(&gpu, layout, &bound[group])).collect();
@@ -338,8 +348,8 @@ impl<'a> KernelCall<'a> {
     fn check_aliases(&self) -> Result<()> {
         let bindings = self.compiled.interface.bindings.iter().zip(&self.bound);
         let given = bindings.filter_map(|(binding, bound)| match bound {
-            Some(Bound::Frame(frame)) => Some((binding, frame.lease().id())),
-            Some(Bound::Buffer { id, .. }) => Some((binding, *id)),
+            Some(Bound::Frame { frame, .. }) => Some((binding, frame.lease().id())),
+            Some(Bound::Buffer { lease, .. }) => Some((binding, lease.id())),
             _ => None,
         });
         for (written, id) in given.clone().filter(|(binding, _)| binding.kind.is_written()) {
@@ -353,8 +363,18 @@ impl<'a> KernelCall<'a> {
 }
 
 impl<'a> Bound<'a> {
-    fn of<T>(buffer: &'a Buffer<T>) -> Self {
-        Self::Buffer { id: buffer.lease().id(), raw: buffer.raw(), bytes: buffer.word_bytes(), elements: buffer.len() }
+    fn of<T>(buffer: &'a Buffer<T>, writes: bool) -> Self {
+        let (lease, raw) = (buffer.lease(), buffer.raw());
+        Self::Buffer { lease, raw, bytes: buffer.word_bytes(), elements: buffer.len(), writes }
+    }
+
+    /// Whether it is of this device.
+    fn is_of(&self, device: &Arc<Device>) -> bool {
+        match self {
+            Self::Frame { frame, .. } => frame.lease().is_of(device),
+            Self::Buffer { lease, .. } => lease.is_of(device),
+            Self::Sampler(_) => true,
+        }
     }
 }
 
@@ -377,14 +397,14 @@ fn bind_group(gpu: &crate::GpuContext, (id, layout): &Layout, bound: &[Option<Bo
     let mut key: Key = std::iter::once(*id).collect();
     for bound in bound {
         match bound {
-            Some(Bound::Frame(frame)) => key.push(frame.lease().id()),
+            Some(Bound::Frame { frame, .. }) => key.push(frame.lease().id()),
             // How much of its memory is bound, too.
-            Some(Bound::Buffer { id, bytes, .. }) => key.extend([*id, ResourceId::of_size(*bytes)]),
+            Some(Bound::Buffer { lease, bytes, .. }) => key.extend([lease.id(), ResourceId::of_size(*bytes)]),
             other => key.push(sampler(other).0),
         }
     }
     device.bind_groups.find(device, key, layout, bound.len(), |place| match &bound[place] {
-        Some(Bound::Frame(frame)) => wgpu::BindingResource::TextureView(frame.view()),
+        Some(Bound::Frame { frame, .. }) => wgpu::BindingResource::TextureView(frame.view()),
         Some(Bound::Buffer { raw, bytes, .. }) => {
             wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: raw, offset: 0, size: std::num::NonZeroU64::new(*bytes) })
         }

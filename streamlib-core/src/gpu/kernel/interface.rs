@@ -32,8 +32,8 @@ pub(in crate::gpu) enum BindingKind {
     StorageTexture { format: wgpu::TextureFormat, access: wgpu::StorageTextureAccess },
     /// `sampler`.
     Sampler,
-    /// `var<storage>`: whether it is written, the bytes from an element to the next, and those before the first.
-    Buffer { is_written: bool, stride: u32, head: u32 },
+    /// `var<storage>`: whether it is written, the bytes from an element to the next, those before the first, and the fewest of all.
+    Buffer { is_written: bool, stride: u32, head: u32, least: u32 },
 }
 
 /// `a texture to read (texture_2d<f32>)`.
@@ -196,7 +196,9 @@ impl Interface {
                 format!("'{name}' is no array, and no struct that ends in one: a buffer is an array of elements")
             })?;
             let is_written = access.contains(naga::StorageAccess::STORE);
-            self.bindings.push(Binding { name, kind: BindingKind::Buffer { is_written, stride, head } });
+            // Of an array without a size, naga counts one element.
+            let least = module.types[variable.ty].inner.size(module.to_ctx()).max(head + stride);
+            self.bindings.push(Binding { name, kind: BindingKind::Buffer { is_written, stride, head, least } });
             return Ok(Kept::Binding);
         }
         let kind = kind_of(&module.types[variable.ty].inner).ok_or_else(|| {

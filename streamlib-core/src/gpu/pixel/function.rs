@@ -32,9 +32,9 @@ impl PixelFunction {
         let this = Self::read(module).map_err(|message| wrong(message).hint(format!("write {SIGNATURE}")))?;
         this.check_parameters::<U>().map_err(|message| wrong(format!(" {message}")))?;
         // A function that uses what compute shaders lack is sound by itself.
-        let whole = super::group::stand_alone(&this);
+        let whole = super::group::stand_alone(&this).map_err(|message| wrong(format!(" cannot be fused: {message}")))?;
         let module = naga::front::wgsl::parse_str(&whole).map_err(|error| wrong(format!(" cannot be fused: {error}")))?;
-        Validator::new(ValidationFlags::all(), Capabilities::all())
+        Validator::new(ValidationFlags::all(), Capabilities::default())
             .validate(&module)
             .map_err(|error| wrong(format!(" cannot run in a compute shader: {}", wgsl::chain(error.as_inner()))))?;
         Ok(this)

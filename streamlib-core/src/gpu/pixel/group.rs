@@ -1,6 +1,7 @@
 //! Pixel shaders that are drawn together: what each of them asks for, and the WGSL of them all.
 
 use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::PixelFunction;
@@ -18,6 +19,8 @@ pub(crate) struct PixelGroup {
     stages: Vec<Stage>,
     /// Bytes of the uniform with the parameters of all.
     bytes: usize,
+    /// Tells it from others.
+    id: u64,
     /// Drafts that were drawn, for the next frames.
     spare: Mutex<Vec<Draft>>,
 }
@@ -34,6 +37,8 @@ struct Stage {
 /// Those that have said nothing are off: they were passed by.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
+    /// Whose it is.
+    group: u64,
     pub(in crate::gpu) bytes: Box<[u8]>,
 }
 
@@ -49,15 +54,22 @@ impl PixelGroup {
         };
         let stages: Vec<_> = functions.into_iter().map(place).collect();
         let fits = stages.len() <= MAX_STAGES && bytes as u64 <= MAX_UNIFORM_BYTES;
-        fits.then(|| Self { stages, bytes, spare: Mutex::default() })
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let id = LAST.fetch_add(1, Ordering::Relaxed);
+        fits.then(|| Self { stages, bytes, id, spare: Mutex::default() })
     }
 
     /// What asks for nothing yet.
     pub(crate) fn draft(&self) -> Draft {
         let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut draft = spare.unwrap_or_else(|| Draft { bytes: vec![0; self.bytes].into() });
+        let mut draft = spare.unwrap_or_else(|| Draft { group: self.id, bytes: vec![0; self.bytes].into() });
         draft.bytes[..4].fill(0);
         draft
+    }
+
+    /// Whether a draft is of this group.
+    pub(crate) fn owns(&self, draft: &Draft) -> bool {
+        draft.group == self.id
     }
 
     /// Keeps a draft that was drawn for another frame.
@@ -109,11 +121,10 @@ fn prefix(stage: usize) -> String {
 }
 
 /// A compute shader of one pixel shader alone, to see whether it is sound as such.
-pub(super) fn stand_alone(function: &PixelFunction) -> String {
-    let group = PixelGroup::new(vec![Arc::new(function.clone())]);
-    let text = group.map_or_else(|| Err("too many parameters".into()), |group| group.text()).unwrap_or_default();
-    text + "@group(0) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;
-        @compute @workgroup_size(1) fn main(@builtin(global_invocation_id) id: vec3u) { textureStore(dst, id.xy, staged(vec4f(0.0), id.xy)); }"
+pub(super) fn stand_alone(function: &PixelFunction) -> Result<String, String> {
+    let group = PixelGroup::new(vec![Arc::new(function.clone())]).ok_or("it has too many parameters")?;
+    Ok(group.text()? + "@group(0) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;
+        @compute @workgroup_size(1) fn main(@builtin(global_invocation_id) id: vec3u) { textureStore(dst, id.xy, staged(vec4f(0.0), id.xy)); }")
 }
 
 #[cfg(test)]
