@@ -355,6 +355,10 @@ fn from_a_cameras_format_to_an_encoders_is_one_dispatch_a_frame() {
         gpu.statistics().kernels.dispatched - before.kernels.dispatched
     };
     assert_eq!(dispatched(true), 10);
+    // The workgroup was measured meanwhile, and left nothing.
+    let statistics = gpu.statistics();
+    assert!(statistics.workgroup.is_some());
+    assert!(statistics.kernels.bind_groups <= statistics.textures.allocated, "{statistics:?}");
     assert_eq!(dispatched(false), 50, "two conversions and three pixel shaders");
 }
 

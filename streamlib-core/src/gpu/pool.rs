@@ -6,7 +6,6 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use super::bind_groups::ResourceId;
 use super::budget::{Budget, Pooled};
 use super::device::Device;
 use super::slot::{Lease, Slot};
@@ -118,7 +117,7 @@ impl<R: Resource> Pool<R> {
     fn create(&self, key: R::Key, taker: &Arc<str>) -> Result<Lease<R>> {
         let bytes = R::bytes(key);
         let resource = R::create(&self.device, key).inspect_err(|_| self.budget.give_back(bytes))?;
-        let slot = Arc::new(Slot::new(resource, key, self.this.clone()));
+        let slot = Arc::new(Slot::new(resource, key, self.this.clone(), &self.device));
         let mut state = self.state();
         let statistics = &mut state.statistics;
         statistics.allocated += 1;
@@ -152,11 +151,6 @@ impl<R: Resource> Pool<R> {
             drop(slot);
             self.budget.give_back(bytes);
         }
-    }
-
-    /// A slot is gone: so are the bind groups with it in them.
-    pub(super) fn forget(&self, slot: ResourceId) {
-        self.device.bind_groups.forget(slot);
     }
 
     pub(super) fn statistics(&self) -> PoolStatistics {

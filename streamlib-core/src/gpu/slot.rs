@@ -17,6 +17,8 @@ pub(super) struct Slot<R: Resource> {
     pub(super) resource: R,
     pub(super) key: R::Key,
     pool: Weak<Pool<R>>,
+    /// It may outlive the pool.
+    device: Weak<Device>,
     leases: AtomicUsize,
     ready: AtomicU64,
     published: AtomicBool,
@@ -24,12 +26,13 @@ pub(super) struct Slot<R: Resource> {
 }
 
 impl<R: Resource> Slot<R> {
-    pub(super) fn new(resource: R, key: R::Key, pool: Weak<Pool<R>>) -> Self {
+    pub(super) fn new(resource: R, key: R::Key, pool: Weak<Pool<R>>, device: &Arc<Device>) -> Self {
         Self {
             id: ResourceId::new(),
             resource,
             key,
             pool,
+            device: Arc::downgrade(device),
             leases: AtomicUsize::new(0),
             ready: AtomicU64::new(NOT_SUBMITTED),
             published: AtomicBool::new(false),
@@ -49,8 +52,8 @@ impl<R: Resource> Slot<R> {
 
 impl<R: Resource> Drop for Slot<R> {
     fn drop(&mut self) {
-        if let Some(pool) = self.pool.upgrade() {
-            pool.forget(self.id);
+        if let Some(device) = self.device.upgrade() {
+            device.bind_groups.forget(self.id);
         }
     }
 }

@@ -20,9 +20,10 @@ pub(crate) fn times(path: &Path) -> Vec<f64> {
     text.lines().map(|line| line.trim_end_matches(',').parse().unwrap()).collect()
 }
 
-/// The pictures of a recording, decoded into R'G'B' without a message.
+/// The pictures of a recording, decoded into R'G'B' without a message. In the recording's own time base: the rate that ffmpeg guesses may be too low for the
+/// jitter of a camera that had to wait.
 pub(crate) fn pictures(path: &Path) -> Vec<Vec<u8>> {
-    let arguments = ["-vsync", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"].map(OsStr::new);
+    let arguments = ["-vsync", "passthrough", "-enc_time_base", "-1", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"].map(OsStr::new);
     let bytes = output("ffmpeg", &[&[OsStr::new("-i"), path.as_os_str()], &arguments[..]].concat());
     assert_eq!(bytes.len() % (WIDTH * HEIGHT * 3), 0, "pictures of another size");
     bytes.chunks(WIDTH * HEIGHT * 3).map(<[u8]>::to_vec).collect()
