@@ -1,6 +1,7 @@
 //! One budget of bytes for all pools of a device: what is free anywhere goes before anybody is refused, and who is refused learns who
 //! holds what.
 
+use std::any::Any;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What pools have in common for the budget.
 pub(super) trait Pooled: Send + Sync {
-    /// Lets everything go that nobody uses.
-    fn trim(&self);
+    /// Lets everything go that nobody uses, but for what is of the key that is wanted: who wants it finds it.
+    fn trim(&self, wanted: &dyn Any);
 
     /// What is out.
     fn leases(&self) -> Vec<LeaseReport>;
@@ -73,10 +74,17 @@ impl Budget {
     }
 
     /// Finds something free, or takes `bytes` for something new, after letting go of what nobody uses. Waits up to two seconds when the
-    /// budget is used up, then fails with [`ErrorKind::OutOfMemory`], saying who holds what. `what` is wanted: `a texture`.
+    /// budget is used up, then fails with [`ErrorKind::OutOfMemory`], saying who holds what. `what` is wanted, `a texture`, of the key
+    /// `wanted`.
     ///
     /// No lock is held while `find` or the pools are asked.
-    pub(super) fn reserve<T>(&self, what: &str, bytes: u64, mut find: impl FnMut() -> Option<T>) -> Result<Option<T>> {
+    pub(super) fn reserve<T>(
+        &self,
+        what: &str,
+        wanted: &dyn Any,
+        bytes: u64,
+        mut find: impl FnMut() -> Option<T>,
+    ) -> Result<Option<T>> {
         if bytes > self.limit {
             // Nobody can give back enough.
             let message = format!("{what} of {bytes} bytes does not fit into the GPU memory budget of {} bytes", self.limit);
@@ -91,7 +99,10 @@ impl Budget {
             if self.take(bytes) {
                 return Ok(None);
             }
-            self.pools().iter().for_each(|pool| pool.trim());
+            self.pools().iter().for_each(|pool| pool.trim(wanted));
+            if let Some(found) = find() {
+                return Ok(Some(found));
+            }
             if self.take(bytes) {
                 return Ok(None);
             }

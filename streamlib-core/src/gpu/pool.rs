@@ -1,5 +1,6 @@
 //! Pools: reuse what is alike, within the device's budget, and know who holds what.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
@@ -14,7 +15,7 @@ use crate::Result;
 /// What a pool keeps: a texture, a buffer.
 pub(crate) trait Resource: Sized + Send + Sync + 'static {
     /// What makes two of them interchangeable.
-    type Key: Copy + Eq + Hash + Send + Sync;
+    type Key: Copy + Eq + Hash + Send + Sync + 'static;
 
     /// `a texture`.
     const WHAT: &'static str;
@@ -107,7 +108,7 @@ impl<R: Resource> Pool<R> {
             state.statistics.in_use += 1;
             Some(Lease::first(slot, taker))
         };
-        match self.budget.reserve(R::WHAT, R::bytes(key), find)? {
+        match self.budget.reserve(R::WHAT, &key, R::bytes(key), find)? {
             Some(lease) => Ok(lease),
             None => self.create(key, taker),
         }
@@ -167,9 +168,11 @@ impl<R: Resource> State<R> {
 }
 
 impl<R: Resource> Pooled for Pool<R> {
-    fn trim(&self) {
+    fn trim(&self, wanted: &dyn Any) {
+        let wanted = wanted.downcast_ref::<R::Key>();
         let mut state = self.state();
-        let free: Vec<_> = std::mem::take(&mut state.free).into_values().flatten().collect();
+        let unwanted = state.free.extract_if(|key, _| Some(key) != wanted);
+        let free: Vec<_> = unwanted.flat_map(|(_, slots)| slots).collect();
         free.iter().for_each(|slot| state.remove(slot));
         drop(state);
         let bytes: u64 = free.iter().map(|slot| R::bytes(slot.key)).sum();
