@@ -46,6 +46,30 @@ pub struct MemoryStatistics {
     pub budget_bytes: u64,
 }
 
+/// What a pool may do that wants one more.
+pub(super) enum Room<T> {
+    /// Take what was free.
+    Found(T),
+    /// Make a new one.
+    Reserved(Reservation),
+}
+
+/// Bytes of the budget. They come back when this drops.
+pub(super) struct Reservation {
+    budget: Arc<Budget>,
+    bytes: u64,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let mut state = self.budget.state();
+        state.bytes -= self.bytes;
+        state.returns += 1;
+        drop(state);
+        self.budget.returned.notify_all();
+    }
+}
+
 impl Budget {
     pub(super) fn new(limit: u64) -> Arc<Self> {
         Arc::new(Self { limit, state: Mutex::default(), returned: Condvar::new() })
@@ -79,12 +103,12 @@ impl Budget {
     ///
     /// No lock is held while `find` or the pools are asked.
     pub(super) fn reserve<T>(
-        &self,
+        self: &Arc<Self>,
         what: &str,
         wanted: &dyn Any,
         bytes: u64,
         mut find: impl FnMut() -> Option<T>,
-    ) -> Result<Option<T>> {
+    ) -> Result<Room<T>> {
         if bytes > self.limit {
             // Nobody can give back enough.
             let message = format!("{what} of {bytes} bytes does not fit into the GPU memory budget of {} bytes", self.limit);
@@ -93,18 +117,13 @@ impl Budget {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let returns = self.state().returns;
-            if let Some(found) = find() {
-                return Ok(Some(found));
-            }
-            if self.take(bytes) {
-                return Ok(None);
+            let mut look = || find().map(Room::Found).or_else(|| self.take(bytes).map(Room::Reserved));
+            if let Some(room) = look() {
+                return Ok(room);
             }
             self.pools().iter().for_each(|pool| pool.trim(wanted));
-            if let Some(found) = find() {
-                return Ok(Some(found));
-            }
-            if self.take(bytes) {
-                return Ok(None);
+            if let Some(room) = look() {
+                return Ok(room);
             }
             let mut state = self.state();
             // What came back since it was looked is looked at before waiting.
@@ -119,14 +138,12 @@ impl Budget {
         }
     }
 
-    fn take(&self, bytes: u64) -> bool {
+    fn take(self: &Arc<Self>, bytes: u64) -> Option<Reservation> {
         let mut state = self.state();
-        let fits = state.bytes + bytes <= self.limit;
-        if fits {
-            state.bytes += bytes;
-            state.peak = state.peak.max(state.bytes);
-        }
-        fits
+        let after = state.bytes.checked_add(bytes).filter(|after| *after <= self.limit)?;
+        state.bytes = after;
+        state.peak = state.peak.max(after);
+        Some(Reservation { budget: self.clone(), bytes })
     }
 
     fn refusal(&self, bytes: u64) -> Error {
@@ -136,15 +153,6 @@ impl Budget {
             self.limit
         );
         Error::new(ErrorKind::OutOfMemory, message).hint("raise the budget, shorten queues or let go of frames and buffers")
-    }
-
-    /// Something that took so many bytes exists no more.
-    pub(super) fn give_back(&self, bytes: u64) {
-        let mut state = self.state();
-        state.bytes -= bytes;
-        state.returns += 1;
-        drop(state);
-        self.returned.notify_all();
     }
 
     /// Something came back to its pool.

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::device::Device;
 use super::pool::Resource;
 use super::slot::Lease;
-use super::staging::{Mapped, upload_buffer};
+use super::staging::{Mapped, Staging};
 use super::{FrameEncoder, GpuContext, ReadyToken};
 use crate::{Error, ErrorKind, Result};
 
@@ -23,13 +23,14 @@ const USAGES: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE
 /// A buffer of a size class.
 pub(crate) struct BufferMemory(wgpu::Buffer);
 
-/// The bytes of a class: a power of two.
+/// The bytes of a class. There are four to each doubling: no buffer is more than a quarter larger than it must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct SizeClass(u64);
 
 impl SizeClass {
     pub(super) fn of(bytes: u64) -> Self {
-        Self(bytes.max(SMALLEST).next_power_of_two())
+        let bytes = bytes.max(SMALLEST);
+        Self(bytes.next_multiple_of(bytes.next_power_of_two() / 8))
     }
 
     /// No more than the device can do; such a buffer is as large as it must be.
@@ -54,7 +55,7 @@ impl Resource for BufferMemory {
         device.create_buffer("streamlib buffer", key.0, USAGES, false).map(Self)
     }
 
-    fn is_unshared(&self) -> bool {
+    fn is_reusable(&self) -> bool {
         true
     }
 }
@@ -157,15 +158,9 @@ impl FrameEncoder {
         }
         let words = (bytes.len() as u64).next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT);
         let gpu = self.gpu().clone();
-        let staging = upload_buffer(gpu.device(), gpu.upload_ring(), SizeClass::of(words).0)?;
-        let mut view = staging
-            .raw
-            .get_mapped_range_mut(..words)
-            .map_err(|error| Error::new(ErrorKind::Gpu, "cannot write to upload memory").caused_by(error))?;
-        view.slice(..bytes.len()).copy_from_slice(bytes);
-        drop(view);
-        staging.raw.unmap();
-        self.commands().copy_buffer_to_buffer(&staging.raw, 0, buffer.raw(), 0, words);
+        let staging = Staging::for_upload(&gpu, SizeClass::of(words).0, &buffer.lease.taker())?;
+        staging.write(words)?.slice(..bytes.len()).copy_from_slice(bytes);
+        self.commands().copy_buffer_to_buffer(staging.raw(), 0, buffer.raw(), 0, words);
         self.uploads.push(staging);
         self.keeps_buffer(buffer.lease(), true);
         gpu.device().bytes.uploaded.fetch_add(bytes.len() as u64, Ordering::Relaxed);
@@ -176,10 +171,10 @@ impl FrameEncoder {
     pub fn read_buffer<T: bytemuck::Pod>(&mut self, buffer: &Buffer<T>) -> Result<BufferReadBack<T>> {
         let gpu = self.gpu().clone();
         let words = buffer.word_bytes();
-        let mapped = Mapped::new(gpu.device(), gpu.read_back_ring(), SizeClass::of(words).0)?;
-        self.commands().copy_buffer_to_buffer(buffer.raw(), 0, &mapped.buffer.raw, 0, words);
-        mapped.map_on_submit(self.commands());
-        self.read_backs.push(mapped.buffer.clone());
+        let mapped = Mapped::new(&gpu, SizeClass::of(words).0, &buffer.lease.taker())?;
+        self.commands().copy_buffer_to_buffer(buffer.raw(), 0, mapped.raw(), 0, words);
+        let staging = mapped.map_on_submit(self.commands());
+        self.read_backs.push(staging);
         self.keeps_buffer(buffer.lease(), false);
         gpu.device().bytes.read_back.fetch_add(buffer.bytes(), Ordering::Relaxed);
         Ok(BufferReadBack { mapped, len: buffer.len, elements: PhantomData })
@@ -204,5 +199,20 @@ impl<T: bytemuck::Pod> BufferReadBack<T> {
     pub fn wait(self) -> Result<Vec<T>> {
         let view = self.mapped.wait()?;
         Ok(bytemuck::pod_collect_to_vec(&view[..self.len * size_of::<T>()]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn size_classes_waste_a_quarter_at_most() {
+        for bytes in (1..100_000).chain([513 << 20, (1 << 30) + 4]) {
+            let SizeClass(class) = SizeClass::of(bytes);
+            assert!(class >= bytes && class * 4 <= bytes.max(SMALLEST) * 5, "{bytes} bytes in a class of {class}");
+            assert_eq!(class % wgpu::COPY_BUFFER_ALIGNMENT, 0);
+            assert_eq!(SizeClass::of(class), SizeClass(class));
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! Records GPU work on frames, keeps those frames until it is submitted, and submits once.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use super::GpuContext;
 use super::buffer::BufferMemory;
 use super::device::Attending;
 use super::slot::Lease;
-use super::staging::{ReadBack, StagingBuffer, recycle_upload};
+use super::staging::{Fate, ReadBack, Staging};
 use super::texture::Texture;
 use super::timeline::ReadyToken;
 use super::uniform::{UniformOffsets, UniformWriter};
@@ -25,10 +24,10 @@ pub struct FrameEncoder {
     written: Vec<Lease<Texture>>,
     read_buffers: Vec<Lease<BufferMemory>>,
     written_buffers: Vec<Lease<BufferMemory>>,
-    /// Filled by `upload`.
-    pub(super) uploads: Vec<Arc<StagingBuffer>>,
+    /// Filled by `upload` and `write_buffer`.
+    pub(super) uploads: Vec<Lease<Staging>>,
     /// Filled by `read_back` and `read_buffer`.
-    pub(super) read_backs: Vec<Arc<StagingBuffer>>,
+    pub(super) read_backs: Vec<Lease<Staging>>,
     uniforms: UniformWriter,
     /// Whether something was recorded since it was last asked.
     has_recorded: bool,
@@ -150,9 +149,8 @@ impl FrameEncoder {
     pub fn read_back(&mut self, frame: &VideoFrame) -> Result<ReadBack> {
         self.reads(frame);
         let gpu = self.gpu.clone();
-        let texture = frame.lease().texture();
-        let read_back = ReadBack::record(gpu.device(), gpu.read_back_ring(), self.commands(), texture, frame.format())?;
-        self.read_backs.push(read_back.mapped.buffer.clone());
+        let (read_back, staging) = ReadBack::record(&gpu, self.commands(), frame)?;
+        self.read_backs.push(staging);
         Ok(read_back)
     }
 
@@ -161,7 +159,7 @@ impl FrameEncoder {
         let gpu = self.gpu.clone();
         self.commands();
         let Some(commands) = &mut self.commands else { return Err(Error::new(ErrorKind::Gpu, "there is no command encoder")) };
-        self.uniforms.write(gpu.device(), gpu.uniform_blocks(), gpu.upload_ring(), commands, uniforms)
+        self.uniforms.write(gpu.device(), gpu.uniform_blocks(), commands, uniforms)
     }
 
     /// Submits what was recorded and waits until the GPU has done it. Not for the frame path.
@@ -183,24 +181,21 @@ impl FrameEncoder {
             return Ok(None);
         };
         let device = self.gpu.device();
-        self.uniforms.close(&commands, self.gpu.upload_ring());
-        for buffer in self.uploads.drain(..) {
-            recycle_upload(&commands, self.gpu.upload_ring(), buffer);
-        }
+        self.uniforms.submit(&commands, self.gpu.uniform_blocks());
+        self.uploads.drain(..).for_each(|staging| staging.map_after(&commands));
         let attending = Attending::begin();
         let submission = device.submitter.submit(commands.finish());
         let refused = self.gpu.take_error();
         drop(attending);
-        self.uniforms.release(self.gpu.uniform_blocks());
         self.written.drain(..).for_each(|lease| lease.set_submission(submission));
         self.written_buffers.drain(..).for_each(|lease| lease.set_submission(submission));
         self.read.clear();
         self.read_buffers.clear();
-        for buffer in self.read_backs.drain(..) {
-            match &refused {
-                Ok(()) => buffer.set_submission(submission),
-                Err(_) => buffer.refuse(),
-            }
+        for staging in self.read_backs.drain(..) {
+            staging.resource().set_fate(match &refused {
+                Ok(()) => Fate::Submitted(submission),
+                Err(_) => Fate::Refused,
+            });
         }
         // Then what threads have done wrong that do not look for it, unless this one is a segment's.
         refused.and_then(|()| self.gpu.take_error())?;
@@ -212,6 +207,7 @@ impl FrameEncoder {
 /// What was not submitted is cancelled.
 impl Drop for FrameEncoder {
     fn drop(&mut self) {
-        self.read_backs.iter().for_each(|buffer| buffer.cancel());
+        self.read_backs.iter().for_each(|staging| staging.resource().set_fate(Fate::Cancelled));
+        self.uniforms.cancel(self.gpu.uniform_blocks());
     }
 }

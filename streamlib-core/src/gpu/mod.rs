@@ -54,9 +54,10 @@ use crate::{Result, VideoFormat, VideoFrame};
 pub struct GpuOptions {
     /// Which adapter. Default: the best there is.
     pub adapter: AdapterOptions,
-    /// The most bytes of textures and buffers that may exist at once. Default: 1 GiB, which is 129 frames of 1920x1080 `rgba8`.
+    /// The most bytes of textures and buffers that may exist at once; as many again may be staging memory, through which both are uploaded and
+    /// read back. Default: 1 GiB, which is 129 frames of 1920x1080 `rgba8`.
     pub budget_bytes: u64,
-    /// The most buffers of one size class, a power of two, that are kept for later when nobody uses them. Default: 64.
+    /// The most buffers of one size class, of which each doubling has four, that are kept for later when nobody uses them. Default: 64.
     pub buffers_kept: usize,
 }
 
@@ -79,6 +80,8 @@ pub struct GpuStatistics {
     pub textures: PoolStatistics,
     /// Buffers.
     pub buffers: PoolStatistics,
+    /// Memory through which pixels and elements are uploaded and read back.
+    pub staging: PoolStatistics,
     /// Bytes moved.
     pub bytes: ByteStatistics,
     /// Compiled kernels.
@@ -100,8 +103,7 @@ struct Inner {
     budget: Arc<budget::Budget>,
     textures: Arc<pool::Pool<Texture>>,
     buffers: Arc<pool::Pool<buffer::BufferMemory>>,
-    upload_ring: Arc<staging::BufferRing>,
-    read_back_ring: Arc<staging::BufferRing>,
+    staging: Arc<pool::Pool<staging::Staging>>,
     uniform_blocks: uniform::UniformBlocks,
     kernels: kernel::KernelCache,
     conversions: convert::Conversions,
@@ -147,9 +149,9 @@ impl GpuContext {
             choice,
             textures: pool::Pool::new(device.clone(), budget.clone(), usize::MAX),
             buffers: pool::Pool::new(device.clone(), budget.clone(), options.buffers_kept),
+            // A budget of its own: who holds a frame and waits for staging memory must not wait for who waits for a frame.
+            staging: pool::Pool::new(device.clone(), budget::Budget::new(options.budget_bytes), usize::MAX),
             budget,
-            upload_ring: Arc::default(),
-            read_back_ring: Arc::default(),
             uniform_blocks: uniform::UniformBlocks::new(&device),
             kernels: kernel::KernelCache::default(),
             conversions: convert::Conversions::default(),
@@ -272,6 +274,7 @@ impl GpuContext {
             memory: self.0.budget.statistics(),
             textures: self.0.textures.statistics(),
             buffers: self.0.buffers.statistics(),
+            staging: self.0.staging.statistics(),
             bytes: self.0.device.bytes.snapshot(),
             workgroup: self.0.tile.get().copied(),
             kernels: self.0.kernels.statistics(self.0.device.bind_groups.len()),
@@ -326,14 +329,6 @@ impl GpuContext {
 
     fn device(&self) -> &Arc<device::Device> {
         &self.0.device
-    }
-
-    fn upload_ring(&self) -> &Arc<staging::BufferRing> {
-        &self.0.upload_ring
-    }
-
-    fn read_back_ring(&self) -> &Arc<staging::BufferRing> {
-        &self.0.read_back_ring
     }
 
     fn uniform_blocks(&self) -> &uniform::UniformBlocks {

@@ -7,7 +7,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use super::budget::{Budget, Pooled};
+use super::budget::{Budget, Pooled, Reservation, Room};
 use super::device::Device;
 use super::slot::{Lease, Slot};
 use crate::Result;
@@ -27,8 +27,11 @@ pub(crate) trait Resource: Sized + Send + Sync + 'static {
 
     fn create(device: &Device, key: Self::Key) -> Result<Self>;
 
-    /// Whether nobody but the pool's slot holds it.
-    fn is_unshared(&self) -> bool;
+    /// What is to be done to it when its last user is done.
+    fn restore(&self) {}
+
+    /// Whether it is as good as new: nobody but the pool's slot holds it.
+    fn is_reusable(&self) -> bool;
 }
 
 /// Numbers and bytes of what a pool has made. `allocated` and `bytes` hold those in the pool and those in use.
@@ -109,16 +112,16 @@ impl<R: Resource> Pool<R> {
             Some(Lease::first(slot, taker))
         };
         match self.budget.reserve(R::WHAT, &key, R::bytes(key), find)? {
-            Some(lease) => Ok(lease),
-            None => self.create(key, taker),
+            Room::Found(lease) => Ok(lease),
+            Room::Reserved(reservation) => self.create(key, taker, reservation),
         }
     }
 
     /// Makes what was reserved, outside the lock: drivers take their time.
-    fn create(&self, key: R::Key, taker: &Arc<str>) -> Result<Lease<R>> {
+    fn create(&self, key: R::Key, taker: &Arc<str>, reservation: Reservation) -> Result<Lease<R>> {
         let bytes = R::bytes(key);
-        let resource = R::create(&self.device, key).inspect_err(|_| self.budget.give_back(bytes))?;
-        let slot = Arc::new(Slot::new(resource, key, self.this.clone(), &self.device));
+        let resource = R::create(&self.device, key)?;
+        let slot = Arc::new(Slot::new(resource, key, self.this.clone(), &self.device, reservation));
         let mut state = self.state();
         let statistics = &mut state.statistics;
         statistics.allocated += 1;
@@ -136,21 +139,17 @@ impl<R: Resource> Pool<R> {
 
     /// Takes a slot back whose last lease was dropped. What somebody else holds lives on with them, outside the pool.
     pub(super) fn give_back(&self, slot: Arc<Slot<R>>) {
-        let bytes = R::bytes(slot.key);
+        slot.resource.restore();
         let mut state = self.state();
         state.statistics.in_use -= 1;
         let has_room = state.free.get(&slot.key).is_none_or(|free| free.len() < self.kept);
-        let stays = slot.resource.is_unshared() && has_room;
+        let stays = slot.resource.is_reusable() && has_room;
         if stays {
             state.free.entry(slot.key).or_default().push(slot);
             drop(state);
             self.budget.notice_return();
         } else {
             state.remove(&slot);
-            drop(state);
-            // Its last lease lets go of it right after this: for that moment there may be more than the budget.
-            drop(slot);
-            self.budget.give_back(bytes);
         }
     }
 
@@ -174,12 +173,8 @@ impl<R: Resource> Pooled for Pool<R> {
         let unwanted = state.free.extract_if(|key, _| Some(key) != wanted);
         let free: Vec<_> = unwanted.flat_map(|(_, slots)| slots).collect();
         free.iter().for_each(|slot| state.remove(slot));
+        // They go without the lock: drivers take their time.
         drop(state);
-        let bytes: u64 = free.iter().map(|slot| R::bytes(slot.key)).sum();
-        drop(free);
-        if bytes > 0 {
-            self.budget.give_back(bytes);
-        }
     }
 
     fn leases(&self) -> Vec<LeaseReport> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use super::bind_groups::ResourceId;
+use super::budget::Reservation;
 use super::device::Device;
 use super::pool::{Pool, Resource};
 
@@ -23,10 +24,12 @@ pub(super) struct Slot<R: Resource> {
     ready: AtomicU64,
     published: AtomicBool,
     taken: Mutex<Option<(Arc<str>, Instant)>>,
+    /// Its bytes are free once it is gone.
+    _reservation: Reservation,
 }
 
 impl<R: Resource> Slot<R> {
-    pub(super) fn new(resource: R, key: R::Key, pool: Weak<Pool<R>>, device: &Arc<Device>) -> Self {
+    pub(super) fn new(resource: R, key: R::Key, pool: Weak<Pool<R>>, device: &Arc<Device>, reservation: Reservation) -> Self {
         Self {
             id: ResourceId::new(),
             resource,
@@ -37,6 +40,7 @@ impl<R: Resource> Slot<R> {
             ready: AtomicU64::new(NOT_SUBMITTED),
             published: AtomicBool::new(false),
             taken: Mutex::new(None),
+            _reservation: reservation,
         }
     }
 
@@ -100,7 +104,7 @@ impl<R: Resource> Lease<R> {
 
     /// Whether these many leases are all that holds it.
     pub(super) fn is_unshared(&self, leases: usize) -> bool {
-        self.slot.leases.load(Ordering::Acquire) == leases && self.slot.resource.is_unshared()
+        self.slot.leases.load(Ordering::Acquire) == leases && self.slot.resource.is_reusable()
     }
 
     /// The submission that writes it; `None` before it was submitted.

@@ -1,88 +1,148 @@
-//! Reused buffers between the CPU and the GPU: mapped for writing on the way up, mapped for reading on the way down.
+//! Pooled memory between the CPU and the GPU: mapped for writing on the way up, mapped for reading on the way down.
 
-use std::collections::HashMap;
 use std::ops::Deref;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::GpuContext;
 use super::device::Device;
-use crate::{Error, ErrorKind, Result, VideoFormat};
+use super::pool::Resource;
+use super::slot::Lease;
+use crate::{Error, ErrorKind, Result, VideoFormat, VideoFrame};
 
 /// How long a read-back may take before the driver is taken to hang.
 const READ_BACK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Free buffers by size. Frames of a stream have one size, so buffers are found again at once.
-#[derive(Default)]
-pub(super) struct BufferRing {
-    free: Mutex<HashMap<u64, Vec<Arc<StagingBuffer>>>>,
+/// Where the bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Direction {
+    /// To the GPU.
+    Upload,
+    /// To the CPU.
+    ReadBack,
 }
 
-/// What has not been submitted yet, what never will be, and what wgpu did not take.
-const NOT_SUBMITTED: u64 = 0;
-const CANCELLED: u64 = u64::MAX;
-const REFUSED: u64 = u64::MAX - 1;
-
-/// A buffer of a ring. Between uses an upload buffer is mapped and a read-back buffer is not.
-pub(super) struct StagingBuffer {
-    pub(super) raw: wgpu::Buffer,
-    /// The submission that uses it.
-    submission: AtomicU64,
-    map_failed: AtomicBool,
+/// What makes two of them interchangeable. Frames of a stream have one size, so theirs are found again at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct StagingKey {
+    direction: Direction,
+    bytes: u64,
 }
 
-impl BufferRing {
-    fn take(&self, size: u64, create: impl FnOnce() -> Result<wgpu::Buffer>) -> Result<Arc<StagingBuffer>> {
-        let found = self.free.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&size).and_then(Vec::pop);
-        match found {
-            Some(buffer) => {
-                buffer.submission.store(NOT_SUBMITTED, Ordering::Relaxed);
-                Ok(buffer)
+/// A buffer that the CPU writes or reads. Between uses it is mapped if it is for uploads, and is not if it is for reading back.
+pub(super) struct Staging {
+    raw: wgpu::Buffer,
+    direction: Direction,
+    is_mapped: AtomicBool,
+    fate: AtomicU64,
+}
+
+/// What becomes of a read-back.
+#[derive(Clone, Copy)]
+pub(super) enum Fate {
+    Pending,
+    /// The submission that has it.
+    Submitted(u64),
+    /// Its encoder was dropped.
+    Cancelled,
+    /// wgpu did not take the commands.
+    Refused,
+}
+
+impl Fate {
+    fn number(self) -> u64 {
+        match self {
+            Self::Pending => 0,
+            Self::Submitted(number) => number,
+            Self::Cancelled => u64::MAX,
+            Self::Refused => u64::MAX - 1,
+        }
+    }
+
+    fn of(number: u64) -> Self {
+        let others = [Self::Pending, Self::Cancelled, Self::Refused];
+        others.into_iter().find(|other| other.number() == number).unwrap_or(Self::Submitted(number))
+    }
+}
+
+impl Resource for Staging {
+    type Key = StagingKey;
+    const WHAT: &'static str = "staging memory";
+
+    fn bytes(key: StagingKey) -> u64 {
+        key.bytes
+    }
+
+    fn describe(key: StagingKey) -> String {
+        match key.direction {
+            Direction::Upload => "upload memory".into(),
+            Direction::ReadBack => "read-back memory".into(),
+        }
+    }
+
+    fn create(device: &Device, key: StagingKey) -> Result<Self> {
+        use wgpu::BufferUsages as Usages;
+        let raw = match key.direction {
+            Direction::Upload => {
+                device.create_buffer("streamlib upload", key.bytes, Usages::MAP_WRITE | Usages::COPY_SRC, true)?
             }
-            None => Ok(Arc::new(StagingBuffer {
-                raw: create()?,
-                submission: AtomicU64::new(NOT_SUBMITTED),
-                map_failed: AtomicBool::new(false),
-            })),
+            Direction::ReadBack => {
+                device.create_buffer("streamlib read-back", key.bytes, Usages::MAP_READ | Usages::COPY_DST, false)?
+            }
+        };
+        let is_mapped = AtomicBool::new(key.direction == Direction::Upload);
+        Ok(Self { raw, direction: key.direction, is_mapped, fate: AtomicU64::new(Fate::Pending.number()) })
+    }
+
+    fn restore(&self) {
+        self.set_fate(Fate::Pending);
+        if self.direction == Direction::ReadBack && self.is_mapped.swap(false, Ordering::AcqRel) {
+            self.raw.unmap();
         }
     }
 
-    fn give_back(&self, buffer: Arc<StagingBuffer>) {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).entry(buffer.raw.size()).or_default().push(buffer);
+    /// Uploads whose memory could not be mapped again are not.
+    fn is_reusable(&self) -> bool {
+        self.direction == Direction::ReadBack || self.is_mapped.load(Ordering::Acquire)
     }
 }
 
-impl StagingBuffer {
-    pub(super) fn set_submission(&self, submission: u64) {
-        self.submission.store(submission, Ordering::Release);
+impl Staging {
+    /// Mapped memory to write into.
+    pub(super) fn for_upload(gpu: &GpuContext, bytes: u64, taker: &Arc<str>) -> Result<Lease<Self>> {
+        gpu.0.staging.take(StagingKey { direction: Direction::Upload, bytes }, taker)
     }
 
-    /// Nobody will submit what uses it.
-    pub(super) fn cancel(&self) {
-        self.submission.store(CANCELLED, Ordering::Release);
+    pub(super) fn set_fate(&self, fate: Fate) {
+        self.fate.store(fate.number(), Ordering::Release);
     }
 
-    /// wgpu has refused what uses it.
-    pub(super) fn refuse(&self) {
-        self.submission.store(REFUSED, Ordering::Release);
+    fn fate(&self) -> Fate {
+        Fate::of(self.fate.load(Ordering::Acquire))
     }
 }
 
-/// A mapped buffer to write into.
-pub(super) fn upload_buffer(device: &Device, ring: &BufferRing, size: u64) -> Result<Arc<StagingBuffer>> {
-    let usage = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
-    ring.take(size, || device.create_buffer("streamlib upload", size, usage, true))
-}
+impl Lease<Staging> {
+    pub(super) fn raw(&self) -> &wgpu::Buffer {
+        &self.resource().raw
+    }
 
-/// Maps `buffer` again once the GPU has read it, and then puts it back into its ring.
-pub(super) fn recycle_upload(commands: &wgpu::CommandEncoder, ring: &Arc<BufferRing>, buffer: Arc<StagingBuffer>) {
-    let ring = ring.clone();
-    let raw = buffer.raw.clone();
-    commands.map_buffer_on_submit(&raw, wgpu::MapMode::Write, .., move |mapped| {
-        if mapped.is_ok() {
-            ring.give_back(buffer);
-        }
-    });
+    /// The first bytes, to be written.
+    pub(super) fn write(&self, bytes: u64) -> Result<wgpu::BufferViewMut> {
+        let view = self.raw().get_mapped_range_mut(..bytes);
+        view.map_err(|error| Error::new(ErrorKind::Gpu, "cannot write to upload memory").caused_by(error))
+    }
+
+    /// Gives what was written to the GPU with these commands. It is mapped again, and back in its pool, once the GPU has read it.
+    pub(super) fn map_after(self, commands: &wgpu::CommandEncoder) {
+        let raw = self.raw().clone();
+        raw.unmap();
+        self.resource().is_mapped.store(false, Ordering::Release);
+        commands.map_buffer_on_submit(&raw, wgpu::MapMode::Write, .., move |mapped| {
+            self.resource().is_mapped.store(mapped.is_ok(), Ordering::Release);
+        });
+    }
 }
 
 /// Rows start at multiples of this in copies between buffers and textures.
@@ -90,33 +150,36 @@ pub(super) fn padded_row_bytes(format: VideoFormat) -> u32 {
     (format.row_bytes() as u32).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT)
 }
 
-/// A buffer that the GPU copies to and the CPU reads.
+/// Memory that the GPU copies to and the CPU reads.
 pub(super) struct Mapped {
     device: Arc<Device>,
-    ring: Arc<BufferRing>,
-    pub(super) buffer: Arc<StagingBuffer>,
+    staging: Lease<Staging>,
 }
 
 impl Mapped {
-    pub(super) fn new(device: &Arc<Device>, ring: &Arc<BufferRing>, size: u64) -> Result<Self> {
-        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let buffer = ring.take(size, || device.create_buffer("streamlib read-back", size, usage, false))?;
-        Ok(Self { device: device.clone(), ring: ring.clone(), buffer })
+    pub(super) fn new(gpu: &GpuContext, bytes: u64, taker: &Arc<str>) -> Result<Self> {
+        let staging = gpu.0.staging.take(StagingKey { direction: Direction::ReadBack, bytes }, taker)?;
+        Ok(Self { device: gpu.device().clone(), staging })
     }
 
-    /// Has the buffer mapped once the GPU has done what was recorded so far.
-    pub(super) fn map_on_submit(&self, commands: &wgpu::CommandEncoder) {
-        let buffer = self.buffer.clone();
-        commands.map_buffer_on_submit(&self.buffer.raw, wgpu::MapMode::Read, .., move |mapped| {
-            buffer.map_failed.store(mapped.is_err(), Ordering::Release);
+    pub(super) fn raw(&self) -> &wgpu::Buffer {
+        self.staging.raw()
+    }
+
+    /// Has the memory mapped once the GPU has done what was recorded so far. The encoder tells what is returned about its fate.
+    pub(super) fn map_on_submit(&self, commands: &wgpu::CommandEncoder) -> Lease<Staging> {
+        let staging = self.staging.clone();
+        commands.map_buffer_on_submit(self.raw(), wgpu::MapMode::Read, .., move |mapped| {
+            staging.resource().is_mapped.store(mapped.is_ok(), Ordering::Release);
         });
+        self.staging.clone()
     }
 
     pub(super) fn is_ready(&self) -> bool {
-        match self.buffer.submission.load(Ordering::Acquire) {
-            NOT_SUBMITTED => false,
-            CANCELLED | REFUSED => true,
-            submission => {
+        match self.staging.resource().fate() {
+            Fate::Pending => false,
+            Fate::Cancelled | Fate::Refused => true,
+            Fate::Submitted(submission) => {
                 let timeline = self.device.submitter.timeline();
                 timeline.is_complete(submission) || timeline.check_alive().is_err()
             }
@@ -125,46 +188,37 @@ impl Mapped {
 
     /// Blocks until the bytes are there.
     pub(super) fn wait(self) -> Result<MappedView> {
-        let submission = self.buffer.submission.load(Ordering::Acquire);
-        if submission == NOT_SUBMITTED {
-            return Err(Error::new(ErrorKind::InvalidArgument, "a read-back was waited for before it was submitted")
-                .hint("wait for it in a later call, or in `submitted`"));
-        }
-        if submission == REFUSED {
-            return Err(Error::new(ErrorKind::Gpu, "what was read back was never done: the GPU refused the submission"));
-        }
-        if submission == CANCELLED {
-            return Err(Error::new(ErrorKind::Cancelled, "what was read back was never submitted: its encoder was dropped"));
-        }
+        let submission = match self.staging.resource().fate() {
+            Fate::Submitted(submission) => submission,
+            Fate::Pending => {
+                return Err(Error::new(ErrorKind::InvalidArgument, "a read-back was waited for before it was submitted")
+                    .hint("wait for it in a later call, or in `submitted`"));
+            }
+            Fate::Refused => {
+                return Err(Error::new(ErrorKind::Gpu, "what was read back was never done: the GPU refused the submission"));
+            }
+            Fate::Cancelled => {
+                return Err(Error::new(ErrorKind::Cancelled, "what was read back was never submitted: its encoder was dropped"));
+            }
+        };
         self.device.submitter.timeline().wait(submission, READ_BACK_TIMEOUT)?;
-        if self.buffer.map_failed.load(Ordering::Acquire) {
-            return Err(Error::new(ErrorKind::Gpu, "the GPU could not give its memory back to the CPU"));
-        }
-        let view = self.buffer.raw.get_mapped_range(..);
+        let view = self.raw().get_mapped_range(..);
         let view = view
             .map_err(|error| Error::new(ErrorKind::Gpu, "the GPU could not give its memory back to the CPU").caused_by(error))?;
-        Ok(MappedView { view: Some(view), mapped: self })
+        Ok(MappedView { view, _staging: self.staging })
     }
 }
 
-/// Mapped bytes. The buffer is used again once this is dropped.
+/// Mapped bytes. The memory is used again once this is dropped: the view goes first.
 pub(super) struct MappedView {
-    view: Option<wgpu::BufferView>,
-    mapped: Mapped,
+    view: wgpu::BufferView,
+    _staging: Lease<Staging>,
 }
 
 impl Deref for MappedView {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
-        self.view.as_deref().unwrap_or_default()
-    }
-}
-
-impl Drop for MappedView {
-    fn drop(&mut self) {
-        self.view = None;
-        self.mapped.buffer.raw.unmap();
-        self.mapped.ring.give_back(self.mapped.buffer.clone());
+        &self.view
     }
 }
 
@@ -178,24 +232,25 @@ pub struct ReadBack {
 }
 
 impl ReadBack {
+    /// Records the copy of `frame`. The encoder tells what is returned beside it about its fate.
     pub(super) fn record(
-        device: &Arc<Device>,
-        ring: &Arc<BufferRing>,
+        gpu: &GpuContext,
         commands: &mut wgpu::CommandEncoder,
-        texture: &wgpu::Texture,
-        format: VideoFormat,
-    ) -> Result<Self> {
+        frame: &VideoFrame,
+    ) -> Result<(Self, Lease<Staging>)> {
+        let format = frame.format();
         let row = padded_row_bytes(format);
         let extent = format.texture_size();
         let size = u64::from(row) * u64::from(extent.height);
-        let mapped = Mapped::new(device, ring, size)?;
+        let mapped = Mapped::new(gpu, size, &frame.lease().taker())?;
         let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row), rows_per_image: None };
-        let destination = wgpu::TexelCopyBufferInfo { buffer: &mapped.buffer.raw, layout };
-        commands.copy_texture_to_buffer(texture.as_image_copy(), destination, extent);
-        mapped.map_on_submit(commands);
-        device.bytes.read_back.fetch_add(format.bytes() as u64, Ordering::Relaxed);
-        device.bytes.row_padding.fetch_add(size - format.bytes() as u64, Ordering::Relaxed);
-        Ok(Self { mapped, format })
+        let destination = wgpu::TexelCopyBufferInfo { buffer: mapped.raw(), layout };
+        commands.copy_texture_to_buffer(frame.lease().texture().as_image_copy(), destination, extent);
+        let staging = mapped.map_on_submit(commands);
+        let bytes = &gpu.device().bytes;
+        bytes.read_back.fetch_add(format.bytes() as u64, Ordering::Relaxed);
+        bytes.row_padding.fetch_add(size - format.bytes() as u64, Ordering::Relaxed);
+        Ok((Self { mapped, format }, staging))
     }
 
     /// Whether [`wait`](Self::wait) would return at once.

@@ -68,7 +68,7 @@ impl Resource for Texture {
         Ok(Self { view: device.create_view(&texture), light: OnceLock::new(), texture: Arc::new(texture) })
     }
 
-    fn is_unshared(&self) -> bool {
+    fn is_reusable(&self) -> bool {
         Arc::strong_count(&self.texture) == 1
     }
 }

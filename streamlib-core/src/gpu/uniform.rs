@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use smallvec::SmallVec;
 
 use super::device::Device;
-use super::staging::{BufferRing, StagingBuffer, recycle_upload, upload_buffer};
 use crate::{Error, ErrorKind, Result};
 
 /// The size of a block.
@@ -24,15 +23,19 @@ pub(super) type UniformOffsets = SmallVec<[u32; MAX_UNIFORMS]>;
 /// of them has an offset of its own.
 struct Block {
     buffer: wgpu::Buffer,
+    /// Where the CPU writes them: mapped, unless the GPU has yet to read it.
+    staging: wgpu::Buffer,
     bind_groups: [OnceLock<wgpu::BindGroup>; MAX_UNIFORMS],
 }
 
-/// Blocks that no encoder is using.
+type Free = Mutex<Vec<Arc<Block>>>;
+
+/// Blocks that neither an encoder nor the GPU is using.
 pub(super) struct UniformBlocks {
     /// By how many uniforms a kernel has, less one.
     layouts: [wgpu::BindGroupLayout; MAX_UNIFORMS],
     alignment: u64,
-    free: Mutex<Vec<Arc<Block>>>,
+    free: Arc<Free>,
 }
 
 impl UniformBlocks {
@@ -50,7 +53,7 @@ impl UniformBlocks {
         let entries: [_; MAX_UNIFORMS] = std::array::from_fn(|binding| entry(binding as u32));
         let layouts = std::array::from_fn(|last| device.create_bind_group_layout("streamlib parameters", &entries[..=last]));
         let alignment = u64::from(device.raw.limits().min_uniform_buffer_offset_alignment);
-        Self { layouts, alignment, free: Mutex::default() }
+        Self { layouts, alignment, free: Arc::default() }
     }
 
     /// The layout of a kernel's group 1, if it has so many uniforms, at least one.
@@ -62,9 +65,15 @@ impl UniformBlocks {
         if let Some(block) = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop() {
             return Ok(block);
         }
-        let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-        let buffer = device.create_buffer("streamlib parameters", BLOCK_BYTES, usage, false)?;
-        Ok(Arc::new(Block { buffer, bind_groups: Default::default() }))
+        use wgpu::BufferUsages as Usages;
+        let buffer = device.create_buffer("streamlib parameters", BLOCK_BYTES, Usages::UNIFORM | Usages::COPY_DST, false)?;
+        let usage = Usages::MAP_WRITE | Usages::COPY_SRC;
+        let staging = device.create_buffer("streamlib parameters' upload", BLOCK_BYTES, usage, true)?;
+        Ok(Arc::new(Block { buffer, staging, bind_groups: Default::default() }))
+    }
+
+    fn give_back(free: &Free, block: Arc<Block>) {
+        free.lock().unwrap_or_else(PoisonError::into_inner).push(block);
     }
 
     fn bind_group<'a>(&self, device: &Device, block: &'a Block, uniforms: usize) -> &'a wgpu::BindGroup {
@@ -90,7 +99,6 @@ pub(super) struct UniformWriter {
 
 struct Open {
     block: Arc<Block>,
-    staging: Arc<StagingBuffer>,
     offset: u64,
 }
 
@@ -101,7 +109,6 @@ impl UniformWriter {
         &mut self,
         device: &Device,
         blocks: &UniformBlocks,
-        ring: &BufferRing,
         commands: &mut wgpu::CommandEncoder,
         uniforms: &[&[u8]],
     ) -> Result<(wgpu::BindGroup, UniformOffsets)> {
@@ -111,17 +118,15 @@ impl UniformWriter {
         }
         let open = match &mut self.current {
             Some(open) => open,
-            none => {
-                none.insert(Open { block: blocks.take(device)?, staging: upload_buffer(device, ring, BLOCK_BYTES)?, offset: 0 })
-            }
+            none => none.insert(Open { block: blocks.take(device)?, offset: 0 }),
         };
         let begin = open.offset;
         let mut offsets = UniformOffsets::new();
         let size = |bytes: &[u8]| (bytes.len() as u64).next_multiple_of(blocks.alignment.max(wgpu::COPY_BUFFER_ALIGNMENT));
         let end = begin + uniforms.iter().map(|bytes| size(bytes)).sum::<u64>();
         let mut view = open
+            .block
             .staging
-            .raw
             .get_mapped_range_mut(begin..end)
             .map_err(|error| Error::new(ErrorKind::Gpu, "cannot write shader parameters").caused_by(error))?;
         let mut at = 0;
@@ -132,23 +137,27 @@ impl UniformWriter {
             device.bytes.uniforms.fetch_add(bytes.len() as u64, std::sync::atomic::Ordering::Relaxed);
         }
         drop(view);
-        commands.copy_buffer_to_buffer(&open.staging.raw, begin, &open.block.buffer, begin, end - begin);
+        commands.copy_buffer_to_buffer(&open.block.staging, begin, &open.block.buffer, begin, end - begin);
         open.offset = end;
         Ok((blocks.bind_group(device, &open.block, uniforms.len()).clone(), offsets))
     }
 
-    /// Before submission: unmaps what was written and arranges for it to be mapped again.
-    pub(super) fn close(&mut self, commands: &wgpu::CommandEncoder, ring: &Arc<BufferRing>) {
-        self.used.extend(self.current.take());
-        for open in &self.used {
-            open.staging.raw.unmap();
-            recycle_upload(commands, ring, open.staging.clone());
+    /// Before submission: gives what was written to the GPU. A block is mapped again, and free, once the GPU has read it.
+    pub(super) fn submit(&mut self, commands: &wgpu::CommandEncoder, blocks: &UniformBlocks) {
+        for Open { block, .. } in self.used.drain(..).chain(self.current.take()) {
+            block.staging.unmap();
+            let (staging, free) = (block.staging.clone(), blocks.free.clone());
+            commands.map_buffer_on_submit(&staging, wgpu::MapMode::Write, .., move |mapped| {
+                if mapped.is_ok() {
+                    UniformBlocks::give_back(&free, block);
+                }
+            });
         }
     }
 
-    /// After submission: later submissions may overwrite the blocks, since the queue runs in order.
-    pub(super) fn release(&mut self, blocks: &UniformBlocks) {
-        let mut free = blocks.free.lock().unwrap_or_else(PoisonError::into_inner);
-        free.extend(self.used.drain(..).map(|open| open.block));
+    /// Nothing of it will be submitted.
+    pub(super) fn cancel(&mut self, blocks: &UniformBlocks) {
+        let written = self.used.drain(..).chain(self.current.take());
+        written.for_each(|open| UniformBlocks::give_back(&blocks.free, open.block));
     }
 }

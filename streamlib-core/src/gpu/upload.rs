@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::FrameEncoder;
-use super::staging::{padded_row_bytes, upload_buffer};
+use super::staging::{Staging, padded_row_bytes};
 use crate::{Error, ErrorKind, PixelFormat, Result, VideoFormat, VideoFrame};
 
 /// A plane of a picture in CPU memory: rows that begin `stride` bytes apart. After the last row nothing need follow.
@@ -146,17 +146,11 @@ impl FrameEncoder {
         let padded = padded_row_bytes(format);
         let size = padded as usize * extent.height as usize;
         let gpu = self.gpu().clone();
-        let staging = upload_buffer(gpu.device(), gpu.upload_ring(), size as u64)?;
-        let mut view = staging
-            .raw
-            .get_mapped_range_mut(..)
-            .map_err(|error| Error::new(ErrorKind::Gpu, "cannot write to upload memory").caused_by(error))?;
-        fill(&mut view, padded as usize);
-        drop(view);
-        staging.raw.unmap();
+        let staging = Staging::for_upload(&gpu, size as u64, &frame.lease().taker())?;
+        fill(&mut staging.write(size as u64)?, padded as usize);
         let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(padded), rows_per_image: None };
         self.commands().copy_buffer_to_texture(
-            wgpu::TexelCopyBufferInfo { buffer: &staging.raw, layout },
+            wgpu::TexelCopyBufferInfo { buffer: staging.raw(), layout },
             frame.lease().texture().as_image_copy(),
             extent,
         );
