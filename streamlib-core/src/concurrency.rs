@@ -35,7 +35,7 @@ macro_rules! plain_data {
 }
 
 plain_data! {
-    AdapterChoice AdapterOptions Alpha Animated<f32> ByteStatistics ChromaSite Color CreationStatistics Delivery Descriptor Dropped Error ErrorKind
+    AdapterChoice AdapterOptions Alpha Animated<f32> ByteStatistics ChromaSite Color CreationStatistics Delivery Descriptor DiskCacheStatistics Dropped Error ErrorKind
     FailurePolicy Flow FrameRate GpuOptions GpuStatistics GraphSpec In<VideoFrame> InputOptions InputSpec KernelOptions<'static>
     KernelStatistics Latency LeaseReport LinkCounts LinkSpec LinkStatistics Matrix MemoryStatistics MessageType Mode Next<VideoFrame>
     NodeSpec NodeStatistics Out<VideoFrame> OutputOptions OutputSpec PainterOptions<'static> Pairing ParameterDescriptor Percentiles

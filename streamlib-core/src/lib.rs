@@ -2,7 +2,7 @@
 //!
 //! No processor is known here by name. Applications depend on the `streamlib` crate, which adds the built-in processors.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod animation;
 mod concurrency;
@@ -26,10 +26,10 @@ pub use frame::VideoFrame;
 #[doc(hidden)]
 pub use gpu::type_of_field;
 pub use gpu::{
-    AdapterChoice, AdapterOptions, Buffer, BufferReadBack, ByteStatistics, CreationStatistics, FrameEncoder, FramePainter,
-    GpuContext, GpuOptions, GpuStatistics, Kernel, KernelCall, KernelOptions, KernelStatistics, LeaseReport, MemoryStatistics,
-    PainterOptions, Plane, PoolStatistics, ReadBack, ReadBackView, ReadyToken, Scalar, Uniform, UniformField, UniformLayout,
-    UniformNumber, UniformType, UniformValue, Viewport,
+    AdapterChoice, AdapterOptions, Buffer, BufferReadBack, ByteStatistics, CreationStatistics, DiskCacheStatistics, FrameEncoder,
+    FramePainter, GpuContext, GpuOptions, GpuStatistics, Kernel, KernelCall, KernelOptions, KernelStatistics, LeaseReport,
+    MemoryStatistics, PainterOptions, Plane, PoolStatistics, ReadBack, ReadBackView, ReadyToken, Scalar, Uniform, UniformField,
+    UniformLayout, UniformNumber, UniformType, UniformValue, Viewport,
 };
 pub use graph::{Graph, GraphSpec, IntoChain, LinkSpec, NodeSpec, PortRef};
 pub use parameters::{Checker, Described, ParameterDescriptor, Tunable, Tuning, check_parameters, make};

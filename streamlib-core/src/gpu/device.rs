@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::bind_groups::{BindGroups, ResourceId};
+use super::disk_cache::DiskCache;
 use super::painter::PainterOptions;
 use super::timeline::Submitter;
 use crate::{Error, ErrorKind, Result};
@@ -124,6 +125,7 @@ pub(crate) struct Device {
     pub(super) created: CreationCounters,
     pub(super) bind_groups: BindGroups,
     pub(super) samplers: Samplers,
+    pub(super) disk_cache: DiskCache,
     generation: u32,
     /// The first error that no error scope caught, of threads that do not look for theirs.
     stray: Arc<Stray>,
@@ -184,7 +186,7 @@ impl Drop for Attending {
 }
 
 impl Device {
-    pub(super) fn new(raw: wgpu::Device, queue: wgpu::Queue) -> Result<Arc<Self>> {
+    pub(super) fn new(raw: wgpu::Device, queue: wgpu::Queue, disk_cache: DiskCache) -> Result<Arc<Self>> {
         static GENERATION: AtomicU64 = AtomicU64::new(0);
         let generation = (GENERATION.fetch_add(1, Ordering::Relaxed) + 1) as u32;
         let submitter = Submitter::new(generation, raw.clone(), queue.clone())?;
@@ -216,7 +218,7 @@ impl Device {
         let created = CreationCounters::default();
         let samplers = Samplers::new(&raw, &created);
         let (bytes, bind_groups) = Default::default();
-        Ok(Arc::new(Self { raw, queue, submitter, bytes, created, bind_groups, samplers, generation, stray }))
+        Ok(Arc::new(Self { raw, queue, submitter, bytes, created, bind_groups, samplers, disk_cache, generation, stray }))
     }
 
     /// The first error since the last call that no call returned by itself: this thread's, if it attends to its errors, else
@@ -339,7 +341,7 @@ impl Device {
                 bind_group_layouts: &[Some(group)],
                 immediate_size: 0,
             });
-            self.raw.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+            let descriptor = wgpu::RenderPipelineDescriptor {
                 label: None,
                 layout: Some(&layout),
                 vertex: wgpu::VertexState {
@@ -359,7 +361,9 @@ impl Device {
                 }),
                 multiview_mask: None,
                 cache: None,
-            })
+            };
+            self.disk_cache
+                .pipeline(|cache| self.raw.create_render_pipeline(&wgpu::RenderPipelineDescriptor { cache, ..descriptor }))
         })
     }
 
@@ -392,14 +396,16 @@ impl Device {
                 bind_group_layouts: groups,
                 immediate_size: 0,
             });
-            self.raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            let descriptor = wgpu::ComputePipelineDescriptor {
                 label: None,
                 layout: Some(&layout),
                 module: &module,
                 entry_point: Some(entry_point),
                 compilation_options: wgpu::PipelineCompilationOptions::default(),
                 cache: None,
-            })
+            };
+            self.disk_cache
+                .pipeline(|cache| self.raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor { cache, ..descriptor }))
         })
     }
 
@@ -420,6 +426,12 @@ impl Device {
                 true if format == wgpu::TextureFormat::R8Unorm => wgpu::TextureUsages::STORAGE_BINDING,
                 _ => wgpu::TextureUsages::empty(),
             }
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        self.disk_cache.save();
     }
 }
 

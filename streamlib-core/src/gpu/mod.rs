@@ -6,6 +6,7 @@ mod budget;
 mod buffer;
 mod convert;
 mod device;
+mod disk_cache;
 mod encoder;
 mod kernel;
 mod painter;
@@ -22,7 +23,8 @@ mod upload;
 mod wgsl;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use adapter::{AdapterChoice, AdapterOptions};
@@ -31,6 +33,7 @@ pub use buffer::{Buffer, BufferReadBack};
 pub(crate) use convert::{StagedPass, loss};
 pub(crate) use device::attend_errors;
 pub use device::{ByteStatistics, CreationStatistics};
+pub use disk_cache::DiskCacheStatistics;
 pub use encoder::FrameEncoder;
 pub use kernel::{
     Kernel, KernelCall, KernelOptions, KernelStatistics, Scalar, Uniform, UniformField, UniformLayout, UniformNumber,
@@ -59,11 +62,21 @@ pub struct GpuOptions {
     pub budget_bytes: u64,
     /// The most buffers of one size class, of which each doubling has four, that are kept for later when nobody uses them. Default: 64.
     pub buffers_kept: usize,
+    /// Where to keep what the driver has compiled and what was measured of the adapter, so that the next start is faster: a file for each
+    /// adapter, of some megabytes at most, written once a graph is set up, at its end and when the context goes. Several processes may
+    /// share it. `None` keeps nothing. Default: `streamlib` in the user's cache
+    /// directory (`$XDG_CACHE_HOME` or `~/.cache`; `%LOCALAPPDATA%` on Windows).
+    pub cache_directory: Option<PathBuf>,
 }
 
 impl Default for GpuOptions {
     fn default() -> Self {
-        Self { adapter: AdapterOptions::default(), budget_bytes: 1 << 30, buffers_kept: 64 }
+        Self {
+            adapter: AdapterOptions::default(),
+            budget_bytes: 1 << 30,
+            buffers_kept: 64,
+            cache_directory: disk_cache::default_directory(),
+        }
     }
 }
 
@@ -86,6 +99,8 @@ pub struct GpuStatistics {
     pub bytes: ByteStatistics,
     /// Compiled kernels.
     pub kernels: KernelStatistics,
+    /// What is kept from run to run.
+    pub disk_cache: DiskCacheStatistics,
     /// The workgroup of passes over whole pictures, across and down; none before the first was compiled.
     pub workgroup: Option<[u32; 2]>,
     /// GPU objects that were created.
@@ -107,7 +122,6 @@ struct Inner {
     uniform_blocks: uniform::UniformBlocks,
     kernels: kernel::KernelCache,
     conversions: convert::Conversions,
-    tile: OnceLock<tile::Tile>,
     device: Arc<device::Device>,
 }
 
@@ -130,7 +144,8 @@ impl GpuContext {
 
     fn open(instance: wgpu::Instance, adapter: wgpu::Adapter, choice: AdapterChoice, options: &GpuOptions) -> Result<Self> {
         let (device, queue) = open(&adapter)?;
-        let device = device::Device::new(device, queue)?;
+        let disk_cache = disk_cache::DiskCache::open(&device, &adapter, options.cache_directory.as_deref());
+        let device = device::Device::new(device, queue, disk_cache)?;
         Ok(Self::on(device, instance, adapter, choice, options))
     }
 
@@ -155,7 +170,6 @@ impl GpuContext {
             uniform_blocks: uniform::UniformBlocks::new(&device),
             kernels: kernel::KernelCache::default(),
             conversions: convert::Conversions::default(),
-            tile: OnceLock::new(),
             device,
         }))
     }
@@ -276,9 +290,10 @@ impl GpuContext {
             buffers: self.0.buffers.statistics(),
             staging: self.0.staging.statistics(),
             bytes: self.0.device.bytes.snapshot(),
-            workgroup: self.0.tile.get().copied(),
+            workgroup: self.0.device.disk_cache.workgroup(),
             kernels: self.0.kernels.statistics(self.0.device.bind_groups.len()),
             created: self.0.device.created.snapshot(),
+            disk_cache: self.0.device.disk_cache.statistics(),
         }
     }
 
@@ -311,16 +326,24 @@ impl GpuContext {
 
     /// The workgroup of passes over whole pictures: measured when it is first asked for. Of several threads that ask at once each may measure; they
     /// agree on one.
-    fn tile(&self) -> Result<tile::Tile> {
-        if let Some(tile) = self.0.tile.get() {
-            return Ok(*tile);
+    fn tile(&self) -> tile::Tile {
+        let disk_cache = &self.0.device.disk_cache;
+        if let Some(tile) = disk_cache.workgroup() {
+            return tile;
         }
+        let measured = tile::fastest(&self.aside());
         // A driver that is too slow for this, or lacks the memory, draws all the same.
-        let fastest = tile::fastest(&self.aside()).unwrap_or_else(|error| {
+        let fastest = measured.unwrap_or_else(|error| {
             tracing::debug!(%error, "workgroup shapes could not be measured");
             tile::USUAL
         });
-        Ok(*self.0.tile.get_or_init(|| fastest))
+        disk_cache.set_workgroup(fastest)
+    }
+
+    /// Writes what was compiled and measured since the last time to [`GpuOptions::cache_directory`]. Graphs do so by themselves. Takes
+    /// some milliseconds: not for the frame path. A directory that cannot be written is no error: the next start is slower.
+    pub fn save_cache(&self) {
+        self.0.device.disk_cache.save();
     }
 
     fn token(&self, submission: u64) -> ReadyToken {
@@ -346,8 +369,8 @@ impl VideoFrame {
 /// Opens a device with what the adapter offers of the things that streamlib can use.
 fn open(adapter: &wgpu::Adapter) -> Result<(wgpu::Device, wgpu::Queue)> {
     let format_features = adapter.get_texture_format_features(crate::PixelFormat::I420.texture_format());
-    // Tell how long passes take.
-    let mut required_features = adapter.features() & wgpu::Features::TIMESTAMP_QUERY;
+    // Tell how long passes take, and keep compiled shaders from run to run.
+    let mut required_features = adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE);
     if format_features.allowed_usages.contains(wgpu::TextureUsages::STORAGE_BINDING) {
         // Lets compute shaders write the planes of `i420`.
         required_features |= adapter.features() & wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES;

@@ -21,6 +21,11 @@ const TURNS: usize = 3;
 /// How long all may take: a driver that is slower than this is slow with every shape.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// Whether it is one of those that are tried.
+pub(super) fn is_candidate(tile: Tile) -> bool {
+    CANDIDATES.contains(&tile)
+}
+
 /// Measures the candidates on a pass that reads a picture, whatever is in it, and writes one.
 ///
 /// The shapes differ by less than the machine's other work makes a difference, so all take turns, and what counts is the best that each has done.

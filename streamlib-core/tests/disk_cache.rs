@@ -1,0 +1,174 @@
+//! What is kept from run to run: found again, shared by processes, and never believed when it is damaged.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use streamlib_core::*;
+use support::{Collect, Number, Numbers, eventually};
+
+/// Set for the processes that share a directory.
+const DIRECTORY: &str = "STREAMLIB_TEST_CACHE";
+
+fn open(directory: &Path) -> GpuContext {
+    GpuContext::new(&GpuOptions { cache_directory: Some(directory.into()), ..Default::default() }).unwrap()
+}
+
+/// Compiles and measures something, and draws with it.
+fn work(gpu: &GpuContext, level: u32) {
+    let format = VideoFormat::rgba8(Size::new(4, 4).unwrap());
+    let kernel = format!(
+        "@group(0) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;
+        @compute @workgroup_size(4, 4) fn main(@builtin(global_invocation_id) id: vec3u) {{
+            textureStore(dst, id.xy, vec4f({level}.0 / 255.0));
+        }}"
+    );
+    let kernel = gpu.kernel("level", &kernel).unwrap();
+    let mut frame = gpu.frame(format, "test").unwrap();
+    let mut encoder = gpu.encoder();
+    kernel.call(&mut encoder).unwrap().texture_mut("dst", &mut frame).unwrap().dispatch().unwrap();
+    let grey = gpu.convert(&mut encoder, &frame, PixelFormat::Grey8).unwrap();
+    let (level, pixels, grey) = (level as u8, encoder.read_back(&frame).unwrap(), encoder.read_back(&grey).unwrap());
+    encoder.submit().unwrap();
+    assert_eq!(pixels.wait().unwrap().to_vec(), [level; 4 * 4 * 4]);
+    assert_eq!(grey.wait().unwrap().to_vec().len(), 16);
+}
+
+fn kept(gpu: &GpuContext) -> DiskCacheStatistics {
+    gpu.statistics().disk_cache
+}
+
+/// The one file in a directory.
+fn only_file(directory: &Path) -> PathBuf {
+    let files: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    files[0].clone()
+}
+
+#[test]
+fn what_a_run_leaves_the_next_one_finds() {
+    let directory = tempfile::tempdir().unwrap();
+    let inner = directory.path().join("not/there/yet");
+    let first = open(&inner);
+    assert_eq!(kept(&first), DiskCacheStatistics::default());
+    work(&first, 1);
+    let workgroup = first.statistics().workgroup;
+    assert!(workgroup.is_some());
+    drop(first);
+    let file = only_file(&inner);
+    let written = std::fs::read(&file).unwrap();
+    let second = open(&inner);
+    // Before anything was measured or compiled.
+    assert_eq!(second.statistics().workgroup, workgroup);
+    assert_eq!(kept(&second), DiskCacheStatistics { loaded_bytes: written.len() as u64, saves: 0 });
+    work(&second, 1);
+    drop(second);
+    assert!(only_file(&inner) == file);
+}
+
+/// Compiles a kernel when it is set up.
+struct Compiling;
+
+impl Filter<Number, Number> for Compiling {
+    fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
+        work(cx.gpu()?, 4);
+        Ok(())
+    }
+    fn process(&mut self, number: Number, _: &mut Context<'_>) -> Result<Number> {
+        Ok(number)
+    }
+}
+
+#[test]
+fn what_was_compiled_is_kept_as_soon_as_the_graph_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let gpu = GpuOptions { cache_directory: Some(directory.path().into()), ..Default::default() };
+    let mut graph = Graph::new();
+    graph.chain((Numbers::at(100), Compiling, Collect::default())).unwrap();
+    let running = Runtime::new(RuntimeOptions { gpu, ..Default::default() }).start(graph).unwrap();
+    let saves = || running.statistics().gpu.map_or(0, |gpu| gpu.disk_cache.saves);
+    eventually("the cache was written while the graph runs", || saves() > 0);
+    assert!(!running.is_over() && kept(&open(directory.path())).loaded_bytes > 0);
+    running.stop(Stop::Discard);
+    running.wait().1.unwrap();
+}
+
+#[test]
+fn what_is_damaged_or_not_ours_is_not_believed() {
+    let directory = tempfile::tempdir().unwrap();
+    let gpu = open(directory.path());
+    work(&gpu, 1);
+    drop(gpu);
+    let file = only_file(directory.path());
+    let good = std::fs::read(&file).unwrap();
+    let damaged = |at: usize| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 0x10;
+        bytes
+    };
+    let mut cases: Vec<_> = [0, 19, 20, 23, 24, 40, good.len() / 2, good.len() - 1].map(damaged).into();
+    cases.extend([0, 10, 22, 24, 100, good.len() - 1].map(|length| good[..length].to_vec()));
+    cases.push([&good[..], b"more"].concat());
+    cases.push(b"something else altogether".to_vec());
+    for (index, case) in cases.iter().enumerate() {
+        std::fs::write(&file, case).unwrap();
+        let gpu = open(directory.path());
+        assert_eq!((kept(&gpu).loaded_bytes, gpu.statistics().workgroup), (0, None), "case {index}");
+        work(&gpu, 2);
+        drop(gpu);
+        // And it is mended.
+        assert!(kept(&open(directory.path())).loaded_bytes > 0, "case {index}");
+    }
+    // Of another streamlib or another driver: whole, but not for us.
+    for (theirs, ours) in [("\"streamlib\":\"", "\"streamlib\":\"9"), ("\"driver\":\"", "\"driver\":\"9")] {
+        let header = good[24..].iter().position(|byte| *byte == b'\n').unwrap() + 24;
+        let text = String::from_utf8(good[24..header].to_vec()).unwrap().replace(theirs, ours);
+        let rest = [text.as_bytes(), &good[header..]].concat();
+        std::fs::write(&file, [&good[..20], &crc32fast::hash(&rest).to_le_bytes(), &rest].concat()).unwrap();
+        assert_eq!(kept(&open(directory.path())).loaded_bytes, 0, "{ours}");
+    }
+}
+
+#[test]
+fn who_cannot_write_does_without() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("a file, not a directory");
+    std::fs::write(&file, "").unwrap();
+    let gpu = open(&file);
+    work(&gpu, 3);
+    drop(gpu);
+    let gpu = GpuContext::new(&GpuOptions { cache_directory: None, ..Default::default() }).unwrap();
+    work(&gpu, 3);
+    assert_eq!(kept(&gpu), DiskCacheStatistics::default());
+}
+
+#[test]
+fn processes_that_share_a_directory_find_whole_files() {
+    if let Some(directory) = std::env::var_os(DIRECTORY) {
+        // One of the processes. Others write at the same time, and what is there is whole at any moment.
+        let seed = std::process::id();
+        for round in 0..10 {
+            let gpu = open(directory.as_ref());
+            assert!(kept(&gpu).loaded_bytes > 0, "round {round}");
+            work(&gpu, (seed + round) % 256);
+        }
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let gpu = open(directory.path());
+    work(&gpu, 1);
+    drop(gpu);
+    let test = ["--exact", "processes_that_share_a_directory_find_whole_files"];
+    let processes: Vec<_> = (0..4)
+        .map(|_| Command::new(std::env::current_exe().unwrap()).args(test).env(DIRECTORY, directory.path()).spawn().unwrap())
+        .collect();
+    for mut process in processes {
+        assert!(process.wait().unwrap().success());
+    }
+    // No half-written file is left.
+    only_file(directory.path());
+    assert!(kept(&open(directory.path())).loaded_bytes > 0);
+}
