@@ -192,7 +192,7 @@ impl Source for Camera {
         let color = self.options.color(format.format, format.color);
         // What a JPEG holds is seen when it comes.
         if let [pixel] = format.format.pixel_formats() {
-            cx.announce(VideoFormat { color, ..VideoFormat::new(*pixel, format.size) });
+            cx.announce(VideoFormat { color, ..VideoFormat::new(*pixel, format.size) })?;
         }
         let counters = Counters::new(cx);
         self.opened = Some(Opened {

@@ -162,6 +162,7 @@ impl Source for TestPattern {
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
         self.skipped = cx.counter("skipped");
         self.gpu_behind = cx.counter("gpu_behind");
+        cx.announce(VideoFormat::rgba8(self.parameters.size))?;
         // After a failure its numbers and times go on: who aligns or records them cannot go back.
         self.draw = cx.gpu()?.kernel(Self::NAME, WGSL)?;
         self.draw.check_uniform::<Uniform>("parameters")

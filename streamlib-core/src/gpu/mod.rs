@@ -4,6 +4,7 @@ mod adapter;
 mod bind_groups;
 mod budget;
 mod buffer;
+mod capabilities;
 mod convert;
 mod device;
 mod disk_cache;
@@ -60,6 +61,9 @@ pub struct GpuOptions {
     /// The most bytes of textures and buffers that may exist at once; as many again may be staging memory, through which both are uploaded and
     /// read back. Default: 1 GiB, which is 129 frames of 1920x1080 `rgba8`.
     pub budget_bytes: u64,
+    /// Features that the program's own shaders need, beside those that streamlib uses by itself; of these the device is opened with what
+    /// the adapter has. What a graph's processors need ([`Processor::required_features`](crate::Processor::required_features)) is added by itself. Default: none.
+    pub features: wgpu::Features,
     /// The most buffers of one size class, of which each doubling has four, that are kept for later when nobody uses them. Default: 64.
     pub buffers_kept: usize,
     /// Where to keep what the driver has compiled and what was measured of the adapter, so that the next start is faster: a file for each
@@ -74,6 +78,7 @@ impl Default for GpuOptions {
         Self {
             adapter: AdapterOptions::default(),
             budget_bytes: 1 << 30,
+            features: wgpu::Features::empty(),
             buffers_kept: 64,
             cache_directory: disk_cache::default_directory(),
         }
@@ -143,7 +148,7 @@ impl GpuContext {
     }
 
     fn open(instance: wgpu::Instance, adapter: wgpu::Adapter, choice: AdapterChoice, options: &GpuOptions) -> Result<Self> {
-        let (device, queue) = open(&adapter)?;
+        let (device, queue) = capabilities::open(&adapter, capabilities::wanted(&adapter, options.features))?;
         let disk_cache = disk_cache::DiskCache::open(&device, &adapter, options.cache_directory.as_deref());
         let device = device::Device::new(device, queue, disk_cache)?;
         Ok(Self::on(device, instance, adapter, choice, options))
@@ -273,6 +278,11 @@ impl GpuContext {
         convert::convert(self, encoder, source, to, taker)
     }
 
+    /// Compiles what [`convert`](Self::convert) needs, if it was not compiled yet.
+    pub(crate) fn prepare_conversion(&self, from: VideoFormat, to: crate::PixelFormat) -> Result<()> {
+        self.0.conversions.prepare(self, from, to)
+    }
+
     /// Blocks until everything that was submitted before this call is done.
     pub fn wait_idle(&self, timeout: Duration) -> Result<()> {
         let device = &self.0.device;
@@ -364,25 +374,4 @@ impl VideoFrame {
     pub fn ready(&self, gpu: &GpuContext) -> Option<ReadyToken> {
         self.lease().submission().map(|submission| gpu.token(submission))
     }
-}
-
-/// Opens a device with what the adapter offers of the things that streamlib can use.
-fn open(adapter: &wgpu::Adapter) -> Result<(wgpu::Device, wgpu::Queue)> {
-    let format_features = adapter.get_texture_format_features(crate::PixelFormat::I420.texture_format());
-    // Tell how long passes take, and keep compiled shaders from run to run.
-    let mut required_features = adapter.features() & (wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE);
-    if format_features.allowed_usages.contains(wgpu::TextureUsages::STORAGE_BINDING) {
-        // Lets compute shaders write the planes of `i420`.
-        required_features |= adapter.features() & wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES;
-    }
-    let descriptor = wgpu::DeviceDescriptor {
-        label: Some("streamlib"),
-        required_features,
-        required_limits: adapter.limits(),
-        ..Default::default()
-    };
-    pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| {
-        let message = format!("adapter '{}' gives no device", adapter.get_info().name);
-        crate::Error::new(crate::ErrorKind::NoAdapter, message).hint("its driver may be too old; update it").caused_by(error)
-    })
 }

@@ -115,6 +115,10 @@ impl<T: Message, S: Source<T>> Processor for SourceNode<S, T> {
         self.source.tunable()
     }
 
+    fn required_features(&self) -> wgpu::Features {
+        self.source.required_features()
+    }
+
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
         self.source.setup(cx)
     }
@@ -151,6 +155,10 @@ impl<I: Message, O: Message, F: Filter<I, O>> Processor for FilterNode<F, I, O> 
 
     fn tunable(&mut self) -> Option<&mut dyn Tunable> {
         self.filter.tunable()
+    }
+
+    fn required_features(&self) -> wgpu::Features {
+        self.filter.required_features()
     }
 
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
@@ -198,6 +206,10 @@ impl<T: Message, S: Sink<T>> Processor for SinkNode<S, T> {
 
     fn tunable(&mut self) -> Option<&mut dyn Tunable> {
         self.sink.tunable()
+    }
+
+    fn required_features(&self) -> wgpu::Features {
+        self.sink.required_features()
     }
 
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {

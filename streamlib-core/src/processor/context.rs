@@ -144,9 +144,11 @@ impl Context<'_> {
     }
 
     /// For sources, in `setup`: the format of the frames to come, as far as it is known. What draws or converts them is compiled before the
-    /// first comes, which then waits for nothing.
-    pub fn announce(&self, format: VideoFormat) {
+    /// first comes, which then waits for nothing. Pictures that are too large for the GPU are [`ErrorKind::Unsupported`].
+    pub fn announce(&self, format: VideoFormat) -> Result<()> {
+        self.gpu()?.check_size(format)?;
         self.environment.announce(self.ports.node, format);
+        Ok(())
     }
 
     /// What the node of that number has announced.

@@ -57,6 +57,12 @@ pub trait Processor: Send + 'static {
         FailurePolicy::Stop
     }
 
+    /// GPU features that it needs, beyond what every adapter has. A graph with an adapter that lacks one fails as it is set up, saying who
+    /// needs what. Default: none.
+    fn required_features(&self) -> wgpu::Features {
+        wgpu::Features::empty()
+    }
+
     /// What it does to a pixel, if that is all it does: then it only notes its parameters, and a pass that the plan inserts draws. Implement
     /// [`PixelShader`] instead.
     #[doc(hidden)]
@@ -145,6 +151,11 @@ pub trait Source<T: Message = VideoFrame>: Send + 'static {
         None
     }
 
+    /// See [`Processor::required_features`].
+    fn required_features(&self) -> wgpu::Features {
+        wgpu::Features::empty()
+    }
+
     /// See [`Processor::setup`].
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
         let _ = cx;
@@ -183,6 +194,11 @@ pub trait Filter<I: Message = VideoFrame, O: Message = VideoFrame>: Send + 'stat
     /// See [`Processor::tunable`].
     fn tunable(&mut self) -> Option<&mut dyn Tunable> {
         None
+    }
+
+    /// See [`Processor::required_features`].
+    fn required_features(&self) -> wgpu::Features {
+        wgpu::Features::empty()
     }
 
     /// See [`Processor::setup`].
@@ -231,6 +247,11 @@ pub trait Sink<T: Message = VideoFrame>: Send + 'static {
     /// See [`Processor::tunable`].
     fn tunable(&mut self) -> Option<&mut dyn Tunable> {
         None
+    }
+
+    /// See [`Processor::required_features`].
+    fn required_features(&self) -> wgpu::Features {
+        wgpu::Features::empty()
     }
 
     /// See [`Processor::setup`].

@@ -1,32 +1,21 @@
 //! The processor behind passes that a plan inserts to draw pixel shaders.
 
+use super::assemble::Incoming;
 use crate::gpu::StagedPass;
 use crate::processor::{Context, Filter};
-use crate::{PixelFormat, Result, Size, VideoFormat, VideoFrame};
+use crate::{PixelFormat, Result, VideoFrame};
 
 /// Draws what the pixel shaders before it have noted. Its ports are the plan's business.
 pub(super) struct Draw {
-    pass: StagedPass,
-    /// The formats that come.
-    from: Vec<PixelFormat>,
-    to: PixelFormat,
-    /// The node whose frames they are.
-    producer: Option<usize>,
-}
-
-impl Draw {
-    pub(super) fn new(pass: StagedPass, from: &[PixelFormat], to: PixelFormat, producer: Option<usize>) -> Self {
-        Self { pass, from: from.to_vec(), to, producer }
-    }
+    pub(super) pass: StagedPass,
+    pub(super) incoming: Incoming,
+    pub(super) to: PixelFormat,
 }
 
 impl Filter for Draw {
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        let announced = self.producer.and_then(|producer| cx.announced(producer));
-        // Where several may come, most will not.
-        let size = Size::new(1, 1)?;
-        let only = if let [only] = *self.from { Some(VideoFormat::new(only, size)) } else { None };
-        match announced.or(only) {
+        self.incoming.check_target(cx, self.to)?;
+        match self.incoming.format(cx)? {
             Some(format) => self.pass.prepare(cx.gpu()?, format, self.to),
             None => Ok(()),
         }

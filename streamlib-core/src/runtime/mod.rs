@@ -1,5 +1,6 @@
 //! Carries out plans: starts, pauses, drains, stops, supervises and counts.
 
+mod assemble;
 mod clock;
 mod convert;
 mod draw;
@@ -12,27 +13,26 @@ mod statistics;
 mod supervisor;
 mod tuner;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::bounded;
-use smallvec::smallvec;
 
 pub use clock::ManualClock;
 pub use events::{Events, Reaction, RunEvent, RunEventKind};
 pub use statistics::{Latency, LinkStatistics, NodeStatistics, Percentiles, Statistics};
 
-use crate::gpu::{PixelGroup, StagedPass};
-use crate::graph::{Graph, GraphSpec, cannot_be_switched};
+use crate::graph::{Graph, cannot_be_switched};
 use crate::plan::{Mode, Plan, PlanOptions, Role};
 use crate::port::link::AnyLink;
-use crate::processor::{Filter, IntoProcessor, MainLoop, NodePorts, Processor};
+use crate::processor::MainLoop;
 use crate::time::deadline_after;
 use crate::{Error, ErrorKind, GpuContext, GpuOptions, LeaseReport, Result};
-use segment::{Join, Node, Segment};
+use assemble::assemble;
+use segment::{Node, Segment};
 use shared::{Event, Phase, Shared};
 use supervisor::{Supervisor, Watched};
 use tuner::Tuner;
@@ -90,27 +90,32 @@ pub enum Stop {
 
 /// The GPU of a runtime: opened when first needed, kept for later runs, opened anew after it was lost.
 #[derive(Default)]
-pub(crate) struct Gpu(Mutex<Option<GpuContext>>);
+pub(crate) struct Gpu {
+    context: Mutex<Option<GpuContext>>,
+    /// Whether the program has opened it.
+    is_given: bool,
+}
 
 impl Gpu {
-    /// Many segments ask at once; one opens, the others wait for it.
+    /// Many segments ask at once; one opens, the others wait for it. One that was opened without what the options ask for is left to
+    /// those who have it.
     fn get(&self, options: &GpuOptions) -> Result<GpuContext> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.context.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(gpu) = &*kept {
             // wgpu tells of a loss when it is polled; the thread that does so may not have come to it yet.
             let _ = gpu.wgpu_device().poll(wgpu::PollType::Poll);
         }
         match &*kept {
-            Some(gpu) if gpu.timeline().check_alive().is_ok() => Ok(gpu.clone()),
+            Some(gpu) if gpu.timeline().check_alive().is_ok() && (self.is_given || gpu.offers(options.features)) => {
+                Ok(gpu.clone())
+            }
             _ => Ok(kept.insert(GpuContext::new(options)?).clone()),
         }
     }
-}
 
-impl Gpu {
     /// The bytes of textures and buffers that there may be, or will be when it is opened.
     fn budget(&self, options: &GpuOptions) -> u64 {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.context.lock().unwrap_or_else(PoisonError::into_inner);
         kept.as_ref().map_or(options.budget_bytes, |gpu| gpu.statistics().memory.budget_bytes)
     }
 }
@@ -130,7 +135,7 @@ impl Runtime {
 
     /// A runtime on a GPU that is open already.
     pub fn with_gpu(options: RuntimeOptions, gpu: GpuContext) -> Self {
-        Self { options, gpu: Arc::new(Gpu(Mutex::new(Some(gpu)))) }
+        Self { options, gpu: Arc::new(Gpu { context: Mutex::new(Some(gpu)), is_given: true }) }
     }
 
     /// How the graph would run.
@@ -188,6 +193,8 @@ impl Runtime {
         let (events, receiver) = bounded(4 * plan.nodes.len() + 64);
         let segments = plan.segments.len();
         let (spec, mut processors) = graph.into_parts();
+        let mut options = self.options.clone();
+        processors.iter().for_each(|processor| options.gpu.features |= processor.required_features());
         let tuners = plan.nodes.iter().map(|planned| match planned.role {
             Role::Processor(position) => Tuner::new(processors[position].tunable().map(|tunable| tunable.tuning())),
             Role::Convert { .. } | Role::Draw { .. } => Tuner::default(),
@@ -198,43 +205,9 @@ impl Runtime {
             Role::Convert { .. } | Role::Draw { .. } => None,
         });
         let switches = switches.collect();
-        let shared = Arc::new(Shared::new(self.options.clone(), self.gpu.clone(), tuners, switches, segments, events));
-        let mut patience = vec![None; plan.nodes.len()];
-        let mut processors: Vec<_> = processors.into_iter().map(Some).collect();
-        let mut nodes: Vec<Option<Node>> = Vec::with_capacity(plan.nodes.len());
-        let mut ends = Ends::new(&plan, &links);
-        let groups = pixel_groups(&spec, &plan)?;
-        let mut stages = HashMap::new();
-        for (pass, group) in &groups {
-            if let Role::Draw { shaders, .. } = &plan.nodes[*pass].role {
-                stages.extend(shaders.iter().enumerate().map(|(stage, node)| (*node, (group.clone(), stage))));
-            }
-        }
-        for (index, planned) in plan.nodes.iter().enumerate() {
-            let (processor, join, inputs, outputs) = match &planned.role {
-                Role::Processor(position) => {
-                    let node = &spec.nodes[*position];
-                    (processors[*position].take(), Join::new(&node.inputs), node.inputs.len(), node.outputs.len())
-                }
-                Role::Convert { accepted, .. } => {
-                    (Some(inserted(convert::Convert { accepted: accepted.clone() })), Join::default(), 1, 1)
-                }
-                Role::Draw { shaders, from, to, .. } => {
-                    let names: Vec<_> = shaders.iter().map(|shader| &*plan.nodes[*shader].name).collect();
-                    let pass = StagedPass::new(groups[&index].clone(), names.join(", "));
-                    let pass = pass.map_err(|error| error.in_node(planned.name.as_str()))?;
-                    let producer = shaders.first().and_then(|head| ends.incoming[*head].first());
-                    let producer = producer.map(|(_, link)| plan.links[*link].from.node);
-                    let draw = draw::Draw::new(pass, from, *to, producer);
-                    (Some(inserted(draw)), Join::default(), 1, 1)
-                }
-            };
-            let Some(processor) = processor else { continue };
-            patience[index] = processor.patience();
-            let mut ports = ends.of(index, &planned.name, inputs, outputs);
-            ports.stage = stages.remove(&index);
-            nodes.push(Some(Node::new(processor, ports, planned.is_sink, planned.on_failure, join)));
-        }
+        let shared = Arc::new(Shared::new(options, self.gpu.clone(), tuners, switches, segments, events));
+        let mut nodes = assemble(&plan, &spec, processors, &links)?;
+        let patience: Vec<_> = nodes.iter().map(|node| node.as_ref().and_then(Node::patience)).collect();
         let (mut leaving, mut arriving) = (vec![Vec::new(); segments], vec![Vec::new(); segments]);
         for (planned, link) in plan.links.iter().zip(&links) {
             let (from, to) = (plan.nodes[planned.from.node].segment, plan.nodes[planned.to.node].segment);
@@ -298,67 +271,6 @@ impl Runtime {
             return Err(Error::new(ErrorKind::Io, "cannot start the supervisor's thread").caused_by(error));
         }
         Ok(Running { shared, plan, links, outcome })
-    }
-}
-
-/// A filter that a plan inserts.
-fn inserted(filter: impl Filter) -> Box<dyn Processor> {
-    let mut processor = filter.into_processor();
-    processor.ports(&mut crate::Ports::default());
-    processor
-}
-
-/// By the pass that draws it, each group of pixel shaders.
-fn pixel_groups(spec: &GraphSpec, plan: &Plan) -> Result<HashMap<usize, Arc<PixelGroup>>> {
-    let mut groups = HashMap::new();
-    for (index, planned) in plan.nodes.iter().enumerate() {
-        if let Role::Draw { shaders, .. } = &planned.role {
-            let functions = shaders.iter().filter_map(|node| spec.nodes[*node].pixel.as_ref()).map(|stage| stage.0.clone());
-            let group = PixelGroup::new(functions.collect()).ok_or_else(|| {
-                Error::new(ErrorKind::InvalidGraph, "a pixel shader has too many parameters for a pass").in_node(&*planned.name)
-            })?;
-            groups.insert(index, Arc::new(group));
-        }
-    }
-    Ok(groups)
-}
-
-/// Finds the links of each node.
-struct Ends<'a> {
-    links: &'a [Arc<dyn AnyLink>],
-    incoming: Vec<Vec<(usize, usize)>>,
-    outgoing: Vec<Vec<(usize, usize)>>,
-}
-
-impl<'a> Ends<'a> {
-    fn new(plan: &Plan, links: &'a [Arc<dyn AnyLink>]) -> Self {
-        let mut ends = Self { links, incoming: vec![Vec::new(); plan.nodes.len()], outgoing: vec![Vec::new(); plan.nodes.len()] };
-        for (index, link) in plan.links.iter().enumerate() {
-            ends.outgoing[link.from.node].push((link.from.port, index));
-            ends.incoming[link.to.node].push((link.to.port, index));
-        }
-        ends
-    }
-
-    fn of(&mut self, node: usize, name: &str, inputs: usize, outputs: usize) -> NodePorts {
-        let mut ports = NodePorts {
-            node,
-            name: name.into(),
-            inputs: smallvec![None; inputs],
-            outputs: smallvec![smallvec![]; outputs],
-            taken: 0,
-            sent: 0,
-            stage: None,
-            delivering: Vec::new(),
-            undelivered: VecDeque::with_capacity(16),
-        };
-        for (port, link) in &self.incoming[node] {
-            ports.inputs[*port] = Some(self.links[*link].clone());
-        }
-        for (port, link) in &self.outgoing[node] {
-            ports.outputs[*port].push(self.links[*link].clone());
-        }
-        ports
     }
 }
 

@@ -134,6 +134,11 @@ impl Default for Conversions {
 }
 
 impl Conversions {
+    /// Compiles the kernel of a pair, if there is one.
+    pub(super) fn prepare(&self, gpu: &GpuContext, from: VideoFormat, to: PixelFormat) -> Result<()> {
+        self.kernel(gpu, from, to).map_or(Ok(()), |kernel| kernel.map(drop))
+    }
+
     /// The kernel of a pair; `None` if there is no such conversion.
     fn kernel(&self, gpu: &GpuContext, from: VideoFormat, to: PixelFormat) -> Option<Result<&Kernel>> {
         let target = Target::of(to)?;
@@ -191,10 +196,7 @@ impl StagedPass {
     pub(crate) fn prepare(&mut self, gpu: &GpuContext, from: VideoFormat, to: PixelFormat) -> Result<()> {
         self.kernel(gpu, Source::of(from, true), to)?;
         // For when all are switched off.
-        match gpu.0.conversions.kernel(gpu, from, to).filter(|_| self.is_conversion(from, to)) {
-            Some(conversion) => conversion.map(drop),
-            None => Ok(()),
-        }
+        if self.is_conversion(from, to) { gpu.prepare_conversion(from, to) } else { Ok(()) }
     }
 
     fn kernel(&mut self, gpu: &GpuContext, source: Source, to: PixelFormat) -> Result<&Kernel> {

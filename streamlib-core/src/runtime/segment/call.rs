@@ -17,6 +17,17 @@ impl Segment {
         self.call_at(index, Instant::now(), call)
     }
 
+    /// Has a processor get ready, if the GPU has what it needs.
+    pub(super) fn set_up(&mut self, index: usize) -> Result<()> {
+        self.call(index, |processor, cx| {
+            let features = processor.required_features();
+            if !features.is_empty() {
+                cx.gpu()?.check_features(features)?;
+            }
+            processor.setup(cx)
+        })
+    }
+
     /// Calls into a processor under the watchdog's eyes; a panic becomes an error.
     pub(super) fn call_at<T>(
         &mut self,

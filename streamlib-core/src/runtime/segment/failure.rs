@@ -113,7 +113,7 @@ impl Segment {
     }
 
     fn restart(&mut self, index: usize) {
-        match self.call(index, |processor, cx| processor.setup(cx)) {
+        match self.set_up(index) {
             Ok(()) => {
                 self.away -= 1;
                 // Parameters that were set meanwhile, and messages that it had not taken, still wait.

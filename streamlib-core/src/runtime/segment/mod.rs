@@ -118,7 +118,7 @@ impl Segment {
     fn live(&mut self) {
         attend_errors();
         for index in 0..self.nodes.len() {
-            match self.call(index, |processor, cx| processor.setup(cx)) {
+            match self.set_up(index) {
                 Ok(()) => self.nodes[index].begin(),
                 Err(error) => self.fail(index, error),
             }

@@ -45,6 +45,11 @@ pub(super) enum NodeState {
 }
 
 impl Node {
+    /// How long one call may take.
+    pub(in crate::runtime) fn patience(&self) -> Option<Duration> {
+        self.processor.patience()
+    }
+
     pub(in crate::runtime) fn new(
         processor: Box<dyn Processor>,
         ports: NodePorts,
