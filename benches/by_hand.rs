@@ -17,7 +17,7 @@ const BT709: [[f32; 4]; 3] = [
 ];
 
 /// Submissions that may be outstanding, as in streamlib.
-const IN_FLIGHT: usize = 3;
+pub(crate) const IN_FLIGHT: usize = 3;
 
 /// Parameters of a shader: a buffer, and its bind group.
 pub(crate) struct Uniform {
@@ -94,22 +94,12 @@ impl ByHand {
 
     /// Draws so many frames; seconds from the first submission to the last completion.
     pub fn run(&self, frames: usize) -> f64 {
-        let begin = Instant::now();
-        let mut in_flight = VecDeque::new();
-        for number in 0..frames {
-            if in_flight.len() == IN_FLIGHT {
-                in_flight.pop_front().into_iter().for_each(|index| self.wait(index));
-            }
-            in_flight.push_back(self.submit(number));
-        }
-        in_flight.into_iter().for_each(|index| self.wait(index));
-        begin.elapsed().as_secs_f64()
+        time(&self.device, frames, |number| self.submit(number))
     }
 
     /// Blocks until the GPU has done a submission.
     pub fn wait(&self, index: wgpu::SubmissionIndex) {
-        let waited = self.device.poll(wgpu::PollType::Wait { submission_index: Some(index), timeout: None });
-        waited.unwrap_or_else(|error| panic!("the GPU failed: {error}"));
+        wait(&self.device, index);
     }
 
     /// Starts drawing a frame.
@@ -240,8 +230,7 @@ impl Limit for UploadByHand {
             encoder.map_buffer_on_submit(pixels, wgpu::MapMode::Read, .., |mapped| mapped.expect("a mapped buffer"));
         }
         let index = self.queue.submit([encoder.finish()]);
-        let waited = self.device.poll(wgpu::PollType::Wait { submission_index: Some(index), timeout: None });
-        waited.unwrap_or_else(|error| panic!("the GPU failed: {error}"));
+        wait(&self.device, index);
     }
 
     fn pixels(&self, _: usize) -> Vec<u8> {
@@ -250,6 +239,26 @@ impl Limit for UploadByHand {
         buffer.unmap();
         pixels
     }
+}
+
+/// Seconds from the first submission of so many frames to the last completion.
+pub(crate) fn time(device: &wgpu::Device, frames: usize, submit: impl Fn(usize) -> wgpu::SubmissionIndex) -> f64 {
+    let begin = Instant::now();
+    let mut in_flight = VecDeque::new();
+    for number in 0..frames {
+        if in_flight.len() == IN_FLIGHT {
+            in_flight.pop_front().into_iter().for_each(|index| wait(device, index));
+        }
+        in_flight.push_back(submit(number));
+    }
+    in_flight.into_iter().for_each(|index| wait(device, index));
+    begin.elapsed().as_secs_f64()
+}
+
+/// Blocks until the GPU has done a submission.
+fn wait(device: &wgpu::Device, index: wgpu::SubmissionIndex) {
+    let waited = device.poll(wgpu::PollType::Wait { submission_index: Some(index), timeout: None });
+    waited.unwrap_or_else(|error| panic!("the GPU failed: {error}"));
 }
 
 /// Bytes from one row of a picture's pixels to the next.

@@ -2,10 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a program by hand")]
 
-use std::collections::VecDeque;
-use std::time::Instant;
-
-use crate::by_hand::{Bound, Uniform, group, pipeline, rgba8, uniform};
+use crate::by_hand::{Bound, IN_FLIGHT, Uniform, group, pipeline, rgba8, time, uniform};
 
 /// What stands around a pixel shader to make a pass of it.
 const PASS: &str = "
@@ -19,9 +16,6 @@ const PASS: &str = "
         }
         textureStore(dst, id.xy, pixel(textureLoad(src, id.xy, 0), vec2f(id.xy) + 0.5, two));
     }";
-
-/// Submissions that may be outstanding, as in streamlib.
-const IN_FLIGHT: usize = 3;
 
 struct Step {
     pipeline: wgpu::ComputePipeline,
@@ -64,16 +58,7 @@ impl ChainByHand {
 
     /// Draws so many frames; seconds from the first submission to the last completion.
     pub fn run(&self, frames: usize) -> f64 {
-        let begin = Instant::now();
-        let mut in_flight = VecDeque::new();
-        for number in 0..frames {
-            if in_flight.len() == IN_FLIGHT {
-                in_flight.pop_front().into_iter().for_each(|index| self.wait(index));
-            }
-            in_flight.push_back(self.submit(number));
-        }
-        in_flight.into_iter().for_each(|index| self.wait(index));
-        begin.elapsed().as_secs_f64()
+        time(&self.device, frames, |number| self.submit(number))
     }
 
     fn submit(&self, number: usize) -> wgpu::SubmissionIndex {
@@ -87,11 +72,6 @@ impl ChainByHand {
             pass.dispatch_workgroups(self.size.0.div_ceil(16), self.size.1.div_ceil(16), 1);
         }
         self.queue.submit([encoder.finish()])
-    }
-
-    fn wait(&self, index: wgpu::SubmissionIndex) {
-        let waited = self.device.poll(wgpu::PollType::Wait { submission_index: Some(index), timeout: None });
-        waited.unwrap_or_else(|error| panic!("the GPU failed: {error}"));
     }
 }
 

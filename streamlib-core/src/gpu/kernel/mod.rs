@@ -181,3 +181,51 @@ impl Kernel {
         Error::new(ErrorKind::InvalidArgument, format!("kernel '{}' {message}", self.label))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::GpuOptions;
+
+    /// A kernel that differs in its text only.
+    fn wgsl(number: u32) -> String {
+        format!(
+            "@group(0) @binding(0) var<storage, read_write> out: array<u32>;
+            @compute @workgroup_size(1) fn main() {{ out[0] = {number}u; }}"
+        )
+    }
+
+    #[test]
+    fn a_kernel_that_is_being_compiled_blocks_only_those_who_want_it() {
+        let gpu = GpuContext::new(&GpuOptions::default()).unwrap();
+        let (slow, quick) = (wgsl(1), wgsl(2));
+        gpu.kernel("quick", &quick).unwrap();
+        let (begun, has_begun) = channel();
+        let (finish, may_finish) = channel::<()>();
+        let (found, has_found) = channel();
+        std::thread::scope(|scope| {
+            let (gpu, slow) = (&gpu, &slow);
+            scope.spawn(move || {
+                let key = KernelKey { text: slow.as_str().into(), entry_point: None, constants: Vec::new() };
+                let compile = || {
+                    begun.send(()).unwrap();
+                    may_finish.recv().unwrap();
+                    gpu.compile(slow, &KernelOptions::default())
+                };
+                gpu.0.kernels.find(key, compile).unwrap();
+            });
+            has_begun.recv().unwrap();
+            // Both return while the other is compiled.
+            gpu.kernel("quick", &quick).unwrap();
+            gpu.kernel("another", &wgsl(3)).unwrap();
+            scope.spawn(move || found.send(gpu.kernel("slow", slow).map(drop)).unwrap());
+            assert!(has_found.recv_timeout(std::time::Duration::from_millis(50)).is_err(), "it waits");
+            finish.send(()).unwrap();
+            has_found.recv().unwrap().unwrap();
+        });
+        let statistics = gpu.statistics().kernels;
+        assert_eq!((statistics.compiled, statistics.hits), (3, 2));
+    }
+}
