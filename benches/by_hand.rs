@@ -111,7 +111,8 @@ impl ByHand {
         let words = [0, number as u32, 0, number as u32, number as u32, cell, cell, height - 11 * cell, width - 17 * cell];
         let pattern: Vec<u32> = words.into_iter().chain([height - 11 * cell, sweep, 0]).collect();
         let way = number as f32 * 0.013 * height as f32;
-        let ball = [way % width as f32, height as f32 / 2.0, 0.08 * height as f32, 0.0, 1.0, 0.4, 0.0, 1.0];
+        let ball =
+            [way % width as f32, height as f32 / 2.0, 0.08 * height as f32, 0.0, 1.0, 0.4, 0.0, 1.0, 1.0, 0.1329, 0.0, 1.0];
         self.queue.write_buffer(&frame.pattern_parameters.buffer, 0, bytemuck::cast_slice(&pattern));
         self.queue.write_buffer(&frame.ball_parameters.buffer, 0, bytemuck::cast_slice(&ball));
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());

@@ -5,8 +5,9 @@ struct Parameters {
     centre: vec2f,
     radius: f32,
     _padding: f32,
-    // Gamma-encoded.
+    // Gamma-encoded, and in linear light.
     colour: vec4f,
+    light: vec4f,
 }
 
 @group(0) @binding(0) var src: texture_2d<f32>;
@@ -34,7 +35,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     if inside >= 1.0 {
         colour = vec4f(parameters.colour.rgb, 1.0);
     } else if inside > 0.0 {
-        let blended = mix(to_linear(colour.rgb), to_linear(parameters.colour.rgb), inside);
+        let blended = mix(to_linear(colour.rgb), parameters.light.rgb, inside);
         colour = vec4f(to_encoded(blended), mix(colour.a, 1.0, inside));
     }
     textureStore(dst, id.xy, colour);

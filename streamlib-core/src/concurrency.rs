@@ -38,7 +38,7 @@ plain_data! {
     AdapterChoice AdapterOptions Alpha Animated<f32> ByteStatistics ChromaSite Color CreationStatistics Delivery Descriptor DiskCacheStatistics Dropped Error ErrorKind
     FailurePolicy Flow FrameRate GpuOptions GpuStatistics GraphSpec In<VideoFrame> InputOptions InputSpec KernelOptions<'static>
     KernelStatistics Latency LeaseReport LinkCounts LinkSpec LinkStatistics Matrix MemoryStatistics MessageType Mode Next<VideoFrame>
-    NodeSpec NodeStatistics Out<VideoFrame> OutputOptions OutputSpec PainterOptions<'static> Pairing ParameterDescriptor Percentiles
+    NodeSpec NodeStatistics Out<VideoFrame> OutputOptions OutputSpec PainterOptions<'static> Pairing PassShape ParameterDescriptor Percentiles
     PixelFormat PixelStage Plan PlanChange PlanOptions Plane<'static> PlannedLink PlannedNode PoolStatistics PortDescriptor PortRef
     Ports Range Reaction Restart Role RunEvent RunEventKind RuntimeOptions Scalar SegmentPlan Size Statistics Stop Threading Timestamp
     Transport UniformField UniformLayout UniformType VideoFormat Viewport

@@ -28,8 +28,8 @@ pub use gpu::type_of_field;
 pub use gpu::{
     AdapterChoice, AdapterOptions, Buffer, BufferReadBack, ByteStatistics, CreationStatistics, DiskCacheStatistics, FrameEncoder,
     FramePainter, GpuContext, GpuOptions, GpuStatistics, Kernel, KernelCall, KernelOptions, KernelStatistics, LeaseReport,
-    MemoryStatistics, PainterOptions, Plane, PoolStatistics, ReadBack, ReadBackView, ReadyToken, Scalar, Uniform, UniformField,
-    UniformLayout, UniformNumber, UniformType, UniformValue, Viewport,
+    MemoryStatistics, PainterOptions, PassShape, Plane, PoolStatistics, ReadBack, ReadBackView, ReadyToken, Scalar, Uniform,
+    UniformField, UniformLayout, UniformNumber, UniformType, UniformValue, Viewport,
 };
 pub use graph::{Graph, GraphSpec, IntoChain, LinkSpec, NodeSpec, PortRef};
 pub use parameters::{Checker, Described, ParameterDescriptor, Tunable, Tuning, check_parameters, make};

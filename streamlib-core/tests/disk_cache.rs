@@ -30,11 +30,11 @@ fn work(gpu: &GpuContext, level: u32) {
     let mut frame = gpu.frame(format, "test").unwrap();
     let mut encoder = gpu.encoder();
     kernel.call(&mut encoder).unwrap().texture_mut("dst", &mut frame).unwrap().dispatch().unwrap();
-    let grey = gpu.convert(&mut encoder, &frame, PixelFormat::Grey8).unwrap();
-    let (level, pixels, grey) = (level as u8, encoder.read_back(&frame).unwrap(), encoder.read_back(&grey).unwrap());
+    let planes = gpu.convert(&mut encoder, &frame, PixelFormat::I420).unwrap();
+    let (level, pixels, planes) = (level as u8, encoder.read_back(&frame).unwrap(), encoder.read_back(&planes).unwrap());
     encoder.submit().unwrap();
     assert_eq!(pixels.wait().unwrap().to_vec(), [level; 4 * 4 * 4]);
-    assert_eq!(grey.wait().unwrap().to_vec().len(), 16);
+    assert_eq!(planes.wait().unwrap().to_vec().len(), 24);
 }
 
 fn kept(gpu: &GpuContext) -> DiskCacheStatistics {
@@ -55,14 +55,14 @@ fn what_a_run_leaves_the_next_one_finds() {
     let first = open(&inner);
     assert_eq!(kept(&first), DiskCacheStatistics::default());
     work(&first, 1);
-    let workgroup = first.statistics().workgroup;
-    assert!(workgroup.is_some());
+    let shape = first.statistics().shape;
+    assert!(shape.workgroup.is_some() && shape.strip.is_some());
     drop(first);
     let file = only_file(&inner);
     let written = std::fs::read(&file).unwrap();
     let second = open(&inner);
     // Before anything was measured or compiled.
-    assert_eq!(second.statistics().workgroup, workgroup);
+    assert_eq!(second.statistics().shape, shape);
     assert_eq!(kept(&second), DiskCacheStatistics { loaded_bytes: written.len() as u64, saves: 0 });
     work(&second, 1);
     drop(second);
@@ -116,7 +116,7 @@ fn what_is_damaged_or_not_ours_is_not_believed() {
     for (index, case) in cases.iter().enumerate() {
         std::fs::write(&file, case).unwrap();
         let gpu = open(directory.path());
-        assert_eq!((kept(&gpu).loaded_bytes, gpu.statistics().workgroup), (0, None), "case {index}");
+        assert_eq!((kept(&gpu).loaded_bytes, gpu.statistics().shape), (0, PassShape::default()), "case {index}");
         work(&gpu, 2);
         drop(gpu);
         // And it is mended.

@@ -4,8 +4,9 @@ struct Ball {
     // In pixels, from the top left corner of the picture.
     centre: vec2f,
     radius: f32,
-    // Gamma-encoded.
+    // Gamma-encoded, and in linear light.
     color: vec3f,
+    light: vec3f,
 }
 
 // The sRGB transfer function (IEC 61966-2-1).
@@ -26,6 +27,6 @@ fn pixel(color: vec4f, position: vec2f, ball: Ball) -> vec4f {
     if inside >= 1.0 {
         return vec4f(ball.color, 1.0);
     }
-    let blended = mix(to_linear(color.rgb), to_linear(ball.color), inside);
+    let blended = mix(to_linear(color.rgb), ball.light, inside);
     return vec4f(to_encoded(blended), mix(color.a, 1.0, inside));
 }

@@ -51,9 +51,16 @@ pub struct Ball {
     radius: f32,
     _padding: f32,
     color: [f32; 3],
+    _padding_too: f32,
+    light: [f32; 3],
 }
 
-streamlib_core::uniform_fields!(Ball { centre, radius, color });
+streamlib_core::uniform_fields!(Ball { centre, radius, color, light });
+
+/// The sRGB transfer function (IEC 61966-2-1).
+fn to_linear(encoded: f32) -> f32 {
+    if encoded <= 0.04045 { encoded / 12.92 } else { ((encoded + 0.055) / 1.055).powf(2.4) }
+}
 
 impl BouncingBall {
     /// A ball of these parameters.
@@ -114,7 +121,8 @@ impl PixelShader for BouncingBall {
         let (x, y) = self.centre_on(frame);
         let radius = self.parameters.radius * f64::from(frame.size().height());
         let color = self.parameters.color.at(frame.time()).map(|level| f32::from(level) / 255.0);
-        Ok(Ball { centre: [x as f32, y as f32], radius: radius as f32, _padding: 0.0, color })
+        let (centre, light) = ([x as f32, y as f32], color.map(to_linear));
+        Ok(Ball { centre, radius: radius as f32, color, light, ..bytemuck::Zeroable::zeroed() })
     }
 
     fn tunable(&mut self) -> Option<&mut dyn Tunable> {

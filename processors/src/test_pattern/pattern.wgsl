@@ -30,18 +30,20 @@ fn bit(index: u32) -> f32 {
     return f32((word >> (31u - index % 32u)) & 1u);
 }
 
-// The block's brightness at a pixel, black for half a cell around it; below 0 outside.
-fn block(at: vec2u, corner: vec2u) -> f32 {
+// The blocks' brightness at a pixel, black for half a cell around them; below 0 outside.
+fn block(at: vec2u) -> f32 {
     let cell = parameters.cell;
     let border = cell / 2u;
     let extent = vec2u(COLUMNS, ROWS) * cell;
+    let corner = select(parameters.left, parameters.right, at.x + border >= parameters.right.x);
     if any(at + border < corner) || any(at >= corner + extent + border) {
         return -1.0;
     }
     if any(at < corner) || any(at >= corner + extent) {
         return 0.0;
     }
-    let place = (at - corner) / cell;
+    // Not in integers, whose division takes long where there is no instruction for several at once.
+    let place = vec2u((vec2f(at - corner) + 0.5) / f32(cell));
     return bit(place.y * COLUMNS + place.x);
 }
 
@@ -68,7 +70,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
             colour = vec3f(1.0, 1.0, 1.0) - colour;
         }
         if parameters.cell > 0u {
-            let brightness = max(block(at, parameters.left), block(at, parameters.right));
+            let brightness = block(at);
             if brightness >= 0.0 {
                 colour = vec3f(brightness);
             }

@@ -1,5 +1,4 @@
-//! What is worth keeping from run to run, in a file for each adapter: what its driver has compiled, and the workgroup that was
-//! measured.
+//! What is worth keeping from run to run, in a file for each adapter: what its driver has compiled, and what shape of passes suits it.
 //!
 //! One call is `unsafe`: a driver may trust what is said to be its own, so wgpu asks us to vouch for it. What we give it we have
 //! found in the user's own cache directory, written by this version of streamlib for this driver, with the checksum of what was
@@ -15,7 +14,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use etcetera::BaseStrategy;
 
-use super::tile::{self, Tile};
+use super::shape::{PassShape, Strip, Tile};
 
 /// What a file begins with, before the checksum of the rest.
 const MAGIC: &[u8] = b"streamlib GPU cache\n";
@@ -43,22 +42,22 @@ struct Header {
     streamlib: String,
     adapter: String,
     driver: String,
-    workgroup: Option<Tile>,
+    shape: PassShape,
 }
 
 impl Header {
-    fn new(info: &wgpu::AdapterInfo, workgroup: Option<Tile>) -> Self {
+    fn new(info: &wgpu::AdapterInfo, shape: PassShape) -> Self {
         Self {
             streamlib: env!("CARGO_PKG_VERSION").into(),
             adapter: info.name.clone(),
             driver: format!("{} {}", info.driver, info.driver_info),
-            workgroup,
+            shape,
         }
     }
 
     /// Whether the rest was made by the same streamlib with the same driver.
     fn is_for(&self, info: &wgpu::AdapterInfo) -> bool {
-        *self == Self::new(info, self.workgroup)
+        *self == Self::new(info, self.shape) && self.shape.is_one_of_ours()
     }
 }
 
@@ -69,6 +68,7 @@ pub(super) struct DiskCache {
     /// Where the backend has one.
     pipelines: Option<wgpu::PipelineCache>,
     workgroup: OnceLock<Tile>,
+    strip: OnceLock<Strip>,
     loaded_bytes: u64,
     saves: AtomicU64,
     /// Whether there may be something that the file has not.
@@ -95,11 +95,12 @@ impl DiskCache {
                 device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor { label: Some("streamlib"), data, fallback: true })
             }
         });
-        let workgroup = found.as_ref().and_then(|found| found.header.workgroup).filter(|tile| tile::is_candidate(*tile));
+        let shape = found.as_ref().map_or_else(PassShape::default, |found| found.header.shape);
         Self {
             path,
             pipelines,
-            workgroup: workgroup.map_or_else(OnceLock::new, OnceLock::from),
+            workgroup: shape.workgroup.map_or_else(OnceLock::new, OnceLock::from),
+            strip: shape.strip.map_or_else(OnceLock::new, OnceLock::from),
             loaded_bytes: found.as_ref().map_or(0, |_| bytes.len() as u64),
             saves: AtomicU64::new(0),
             is_dirty: AtomicBool::new(false),
@@ -115,13 +116,22 @@ impl DiskCache {
         pipeline
     }
 
-    pub(super) fn workgroup(&self) -> Option<Tile> {
-        self.workgroup.get().copied()
+    pub(super) fn shape(&self) -> PassShape {
+        PassShape { workgroup: self.workgroup.get().copied(), strip: self.strip.get().copied() }
     }
 
     /// Keeps what was measured, unless somebody else was first. Returns what is kept.
     pub(super) fn set_workgroup(&self, measured: Tile) -> Tile {
-        let kept = *self.workgroup.get_or_init(|| measured);
+        self.keep(&self.workgroup, measured)
+    }
+
+    /// The same.
+    pub(super) fn set_strip(&self, measured: Strip) -> Strip {
+        self.keep(&self.strip, measured)
+    }
+
+    fn keep<T: Copy>(&self, cell: &OnceLock<T>, measured: T) -> T {
+        let kept = *cell.get_or_init(|| measured);
         self.is_dirty.store(true, Ordering::Relaxed);
         kept
     }
@@ -136,7 +146,7 @@ impl DiskCache {
         let Some(path) = self.path.as_deref().filter(|_| self.is_dirty.swap(false, Ordering::Relaxed)) else { return };
         let mut on_disk = self.on_disk.lock().unwrap_or_else(PoisonError::into_inner);
         let pipelines = self.pipelines.as_ref().and_then(wgpu::PipelineCache::get_data).unwrap_or_default();
-        let Ok(header) = serde_json::to_vec(&Header::new(&self.info, self.workgroup())) else { return };
+        let Ok(header) = serde_json::to_vec(&Header::new(&self.info, self.shape())) else { return };
         let rest = [&header, &b"\n"[..], &pipelines].concat();
         let checksum = crc32fast::hash(&rest);
         if *on_disk == Some(checksum) {

@@ -13,10 +13,10 @@ mod kernel;
 mod painter;
 mod pixel;
 mod pool;
+mod shape;
 mod slot;
 mod staging;
 mod texture;
-mod tile;
 mod timeline;
 mod timer;
 mod uniform;
@@ -43,6 +43,7 @@ pub use kernel::{
 pub use painter::{FramePainter, PainterOptions, Viewport};
 pub(crate) use pixel::{Draft, PixelFunction, PixelGroup};
 pub use pool::{LeaseReport, PoolStatistics};
+pub use shape::PassShape;
 pub(crate) use slot::Lease;
 pub use staging::{ReadBack, ReadBackView};
 pub(crate) use texture::Texture;
@@ -106,8 +107,8 @@ pub struct GpuStatistics {
     pub kernels: KernelStatistics,
     /// What is kept from run to run.
     pub disk_cache: DiskCacheStatistics,
-    /// The workgroup of passes over whole pictures, across and down; none before the first was compiled.
-    pub workgroup: Option<[u32; 2]>,
+    /// The shape of passes over whole pictures, as it was measured.
+    pub shape: PassShape,
     /// GPU objects that were created.
     pub created: CreationStatistics,
 }
@@ -300,7 +301,7 @@ impl GpuContext {
             buffers: self.0.buffers.statistics(),
             staging: self.0.staging.statistics(),
             bytes: self.0.device.bytes.snapshot(),
-            workgroup: self.0.device.disk_cache.workgroup(),
+            shape: self.0.device.disk_cache.shape(),
             kernels: self.0.kernels.statistics(self.0.device.bind_groups.len()),
             created: self.0.device.created.snapshot(),
             disk_cache: self.0.device.disk_cache.statistics(),
@@ -332,22 +333,6 @@ impl GpuContext {
     /// What threads that are no segment's have done wrong.
     pub(crate) fn take_stray_error(&self) -> Option<crate::Error> {
         self.0.device.take_stray_error()
-    }
-
-    /// The workgroup of passes over whole pictures: measured when it is first asked for. Of several threads that ask at once each may measure; they
-    /// agree on one.
-    fn tile(&self) -> tile::Tile {
-        let disk_cache = &self.0.device.disk_cache;
-        if let Some(tile) = disk_cache.workgroup() {
-            return tile;
-        }
-        let measured = tile::fastest(&self.aside());
-        // A driver that is too slow for this, or lacks the memory, draws all the same.
-        let fastest = measured.unwrap_or_else(|error| {
-            tracing::debug!(%error, "workgroup shapes could not be measured");
-            tile::USUAL
-        });
-        disk_cache.set_workgroup(fastest)
     }
 
     /// Writes what was compiled and measured since the last time to [`GpuOptions::cache_directory`]. Graphs do so by themselves. Takes

@@ -333,7 +333,7 @@ fn those_who_share_a_picture_see_the_same() {
 
 #[test]
 fn from_a_cameras_format_to_an_encoders_is_one_dispatch_a_frame() {
-    let gpu = GpuContext::new(&GpuOptions::default()).unwrap();
+    let gpu = GpuContext::new(&GpuOptions { cache_directory: None, ..Default::default() }).unwrap();
     let dispatched = |fusion| {
         let format = VideoFormat::new(PixelFormat::Yuyv, Size::new(30, 20).unwrap());
         let two = Two { a: 0.5, b: 0.5 };
@@ -358,9 +358,9 @@ fn from_a_cameras_format_to_an_encoders_is_one_dispatch_a_frame() {
         gpu.statistics().kernels.dispatched - before.kernels.dispatched
     };
     assert_eq!(dispatched(true), 10);
-    // The workgroup was measured meanwhile, and left nothing.
+    // The shape of passes was measured meanwhile, and left nothing.
     let statistics = gpu.statistics();
-    assert!(statistics.workgroup.is_some());
+    assert!(statistics.shape.workgroup.is_some() && statistics.shape.strip.is_some());
     assert!(statistics.kernels.bind_groups <= statistics.textures.allocated, "{statistics:?}");
     assert_eq!(dispatched(false), 50, "two conversions and three pixel shaders");
 }

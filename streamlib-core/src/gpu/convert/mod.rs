@@ -13,9 +13,9 @@ use layout::{Layout, blocks, chroma_samples};
 use matrix::{Rows, rgb_to_yuv, yuv_to_rgb};
 
 use super::pixel::{Draft, PixelGroup};
-use super::tile::Tile;
-use super::{FrameEncoder, GpuContext, Kernel, KernelOptions, PassTimer};
-use crate::{Alpha, ChromaSite, Color, Error, ErrorKind, PixelFormat, Result, VideoFormat, VideoFrame};
+use super::shape::{Strip, Tile};
+use super::{FrameEncoder, GpuContext, Kernel, KernelCall, KernelOptions, PassTimer};
+use crate::{Alpha, ChromaSite, Color, Error, ErrorKind, PixelFormat, Result, Size, VideoFormat, VideoFrame};
 
 /// What a conversion takes away, worst first: smaller is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,62 +47,121 @@ const TARGETS: &[Target] = &[
         pixel: PixelFormat::I420,
         label: "convert to i420",
         wgsl: include_str!("to_420.wgsl"),
-        constants: &[("is_interleaved", 0.0), ("strip", STRIP as f64)],
+        constants: &[("is_interleaved", 0.0)],
     },
     Target {
         pixel: PixelFormat::Nv12,
         label: "convert to nv12",
         wgsl: include_str!("to_420.wgsl"),
-        constants: &[("is_interleaved", 1.0), ("strip", STRIP as f64)],
+        constants: &[("is_interleaved", 1.0)],
     },
     Target { pixel: PixelFormat::Grey8, label: "convert to grey8", wgsl: include_str!("to_grey8.wgsl"), constants: &[] },
 ];
-
-/// Blocks of two by two pixels that one invocation makes of 4:2:0.
-const STRIP: u32 = 4;
 
 impl Target {
     fn of(pixel: PixelFormat) -> Option<usize> {
         TARGETS.iter().position(|target| target.pixel == pixel)
     }
 
-    /// The kernel from a source to here, with pixel shaders between them, if there are any.
-    fn compile(&self, gpu: &GpuContext, from: Source, stages: Option<&str>, label: &str) -> Result<Kernel> {
-        self.compile_in(gpu.tile(), gpu, from, stages, label)
+    /// How many blocks of two by two pixels one invocation makes.
+    fn strip(&self, gpu: &GpuContext) -> Strip {
+        match self.pixel {
+            PixelFormat::I420 | PixelFormat::Nv12 => gpu.strip(),
+            _ => 1,
+        }
+    }
+
+    /// The pass from a source to here, with pixel shaders between them, if there are any.
+    fn compile(&self, gpu: &GpuContext, from: Source, stages: Option<&str>, label: &str) -> Result<Pass> {
+        self.compile_in(gpu.tile(), self.strip(gpu), gpu, from, stages, label)
     }
 
     fn compile_in(
         &self,
         [width, height]: Tile,
+        strip: Strip,
         gpu: &GpuContext,
         from: Source,
         stages: Option<&str>,
         label: &str,
-    ) -> Result<Kernel> {
+    ) -> Result<Pass> {
         let (reading, block) = (include_str!("source.wgsl"), include_str!("block.wgsl"));
         let text = [reading, block, stages.unwrap_or(include_str!("unstaged.wgsl")), self.wgsl].join("\n");
         let mut constants = [&Layout::of(from.pixel).constants(from.site), self.constants].concat();
         if self.pixel != PixelFormat::Rgba8 {
             constants.push(("is_encoded", f64::from(u32::from(stages.is_some() || !from.pixel.is_yuv()))));
         }
+        if matches!(self.pixel, PixelFormat::I420 | PixelFormat::Nv12) {
+            constants.push(("strip", f64::from(strip)));
+        }
         constants.extend([("tile_width", f64::from(width)), ("tile_height", f64::from(height))]);
-        gpu.kernel_with(label, &text, &KernelOptions { constants: &constants, ..Default::default() })
+        let kernel = gpu.kernel_with(label, &text, &KernelOptions { constants: &constants, ..Default::default() })?;
+        Ok(Pass { kernel, strip })
     }
 }
 
-/// A pass that changes nothing, in workgroups of some shape: what shapes are compared by.
-pub(super) struct Copying(Kernel);
+/// A compiled pass from a source to a target.
+#[derive(Clone)]
+struct Pass {
+    kernel: Kernel,
+    strip: Strip,
+}
 
-impl Copying {
-    pub(super) fn new(gpu: &GpuContext, tile: Tile) -> Result<Self> {
-        let source = Source { pixel: PixelFormat::Rgba8, site: ChromaSite::Left };
-        TARGETS[0].compile_in(tile, gpu, source, None, "copy").map(Self)
+impl Pass {
+    /// Begins a call that reads the one and writes the other.
+    fn call<'a>(
+        &'a self,
+        encoder: &'a mut FrameEncoder,
+        source: &'a VideoFrame,
+        target: &'a mut VideoFrame,
+    ) -> Result<KernelCall<'a>> {
+        let call = self.kernel.call(encoder)?.texture("src", source)?.texture_mut("dst", target)?;
+        call.uniform("parameters", &Parameters::of(source.format()))
     }
 
-    pub(super) fn record(&self, encoder: &mut FrameEncoder, source: &VideoFrame, target: &mut VideoFrame) -> Result<()> {
-        let (width, height) = blocks(source.format());
-        let call = self.0.call(encoder)?.texture("src", source)?.texture_mut("dst", target)?;
-        call.uniform("parameters", &Parameters::of(source.format()))?.dispatch_over(width, height)
+    /// Dispatches what covers a picture.
+    fn dispatch(&self, call: KernelCall<'_>, source: VideoFormat) -> Result<()> {
+        let (width, height) = blocks(source);
+        call.dispatch_over(width.div_ceil(self.strip), height)
+    }
+}
+
+/// A pass in some shape, to see how long it takes.
+pub(super) struct Trial {
+    pass: Pass,
+    to: PixelFormat,
+}
+
+/// What a stage may cost: chroma shares it, so that strips are compared by what they are for.
+const TRIAL_STAGE: &str = "fn staged(colour: vec4f, at: vec2u) -> vec4f { return pow(colour, vec4f(1.1)); }";
+
+impl Trial {
+    /// Changes nothing, in workgroups of this shape.
+    pub(super) fn copying(gpu: &GpuContext, tile: Tile) -> Result<Self> {
+        Self::new(gpu, PixelFormat::Rgba8, tile, 1, None)
+    }
+
+    /// Makes 4:2:0 in strips of this length.
+    pub(super) fn encoding(gpu: &GpuContext, tile: Tile, strip: Strip) -> Result<Self> {
+        Self::new(gpu, PixelFormat::I420, tile, strip, Some(TRIAL_STAGE))
+    }
+
+    fn new(gpu: &GpuContext, to: PixelFormat, tile: Tile, strip: Strip, stages: Option<&str>) -> Result<Self> {
+        let source = Source { pixel: PixelFormat::Rgba8, site: ChromaSite::Left };
+        let target = Target::of(to).ok_or_else(|| no_conversion(PixelFormat::Rgba8, to))?;
+        Ok(Self { pass: TARGETS[target].compile_in(tile, strip, gpu, source, stages, "trial")?, to })
+    }
+
+    /// What it reads, whatever is in it, and what it writes.
+    pub(super) fn pictures(&self, gpu: &GpuContext, size: Size) -> Result<(VideoFrame, VideoFrame)> {
+        let source = gpu.frame(VideoFormat::rgba8(size), "trial")?;
+        let target = gpu.frame(drawn(source.format(), self.to), "trial")?;
+        Ok((source, target))
+    }
+
+    pub(super) fn record(&self, encoder: &mut FrameEncoder, (source, target): &mut (VideoFrame, VideoFrame)) -> Result<()> {
+        let call = self.pass.call(encoder, source, target)?;
+        self.pass.dispatch(call, source.format())
     }
 }
 
@@ -121,36 +180,36 @@ impl Source {
     }
 }
 
-/// The kernels of all pairs, by target, source and chroma site. Each is compiled when it is first used.
+/// The passes of all pairs, by target, source and chroma site. Each is compiled when it is first used.
 pub(super) struct Conversions {
-    kernels: Vec<Vec<[OnceLock<Kernel>; 2]>>,
+    passes: Vec<Vec<[OnceLock<Pass>; 2]>>,
 }
 
 impl Default for Conversions {
     fn default() -> Self {
         let sources = |_: &Target| PixelFormat::ALL.iter().map(|_| Default::default()).collect();
-        Self { kernels: TARGETS.iter().map(sources).collect() }
+        Self { passes: TARGETS.iter().map(sources).collect() }
     }
 }
 
 impl Conversions {
-    /// Compiles the kernel of a pair, if there is one.
+    /// Compiles the pass of a pair, if there is one.
     pub(super) fn prepare(&self, gpu: &GpuContext, from: VideoFormat, to: PixelFormat) -> Result<()> {
-        self.kernel(gpu, from, to).map_or(Ok(()), |kernel| kernel.map(drop))
+        self.pass(gpu, from, to).map_or(Ok(()), |pass| pass.map(drop))
     }
 
-    /// The kernel of a pair; `None` if there is no such conversion.
-    fn kernel(&self, gpu: &GpuContext, from: VideoFormat, to: PixelFormat) -> Option<Result<&Kernel>> {
+    /// The pass of a pair; `None` if there is no such conversion.
+    fn pass(&self, gpu: &GpuContext, from: VideoFormat, to: PixelFormat) -> Option<Result<&Pass>> {
         let target = Target::of(to)?;
         let pixel = PixelFormat::ALL.iter().position(|pixel| *pixel == from.pixel).filter(|_| from.pixel != to)?;
         let source = Source::of(from, to == PixelFormat::Rgba8);
-        let kernel = &self.kernels[target][pixel][usize::from(source.site == ChromaSite::Center)];
-        if let Some(kernel) = kernel.get() {
-            return Some(Ok(kernel));
+        let pass = &self.passes[target][pixel][usize::from(source.site == ChromaSite::Center)];
+        if let Some(pass) = pass.get() {
+            return Some(Ok(pass));
         }
         // Whoever else compiles it meanwhile finds the same one in the cache.
         let target = &TARGETS[target];
-        Some(target.compile(gpu, source, None, target.label).map(|compiled| kernel.get_or_init(|| compiled)))
+        Some(target.compile(gpu, source, None, target.label).map(|compiled| pass.get_or_init(|| compiled)))
     }
 }
 
@@ -160,7 +219,7 @@ pub(crate) struct StagedPass {
     label: String,
     text: String,
     /// One for each format that came.
-    kernels: Vec<(Source, PixelFormat, Kernel)>,
+    passes: Vec<(Source, PixelFormat, Pass)>,
     timer: PassTimer,
 }
 
@@ -170,7 +229,7 @@ impl StagedPass {
         let text = group.text().map_err(|message| {
             Error::new(ErrorKind::Gpu, format!("pixel shaders cannot be fused: {message}")).hint("this is a bug in streamlib")
         })?;
-        Ok(Self { group, label, text, kernels: Vec::new(), timer: PassTimer::default() })
+        Ok(Self { group, label, text, passes: Vec::new(), timer: PassTimer::default() })
     }
 
     /// Whether a picture is the same kind of picture when nothing is drawn of it, so that it can go on as it is.
@@ -194,23 +253,23 @@ impl StagedPass {
 
     /// Compiles what a source of this format most likely needs, if it was not compiled yet.
     pub(crate) fn prepare(&mut self, gpu: &GpuContext, from: VideoFormat, to: PixelFormat) -> Result<()> {
-        self.kernel(gpu, Source::of(from, true), to)?;
+        self.pass(gpu, Source::of(from, true), to)?;
         // For when all are switched off.
         if self.is_conversion(from, to) { gpu.prepare_conversion(from, to) } else { Ok(()) }
     }
 
-    fn kernel(&mut self, gpu: &GpuContext, source: Source, to: PixelFormat) -> Result<&Kernel> {
-        let found = self.kernels.iter().position(|(has, target, _)| (*has, *target) == (source, to));
+    fn pass(&mut self, gpu: &GpuContext, source: Source, to: PixelFormat) -> Result<&Pass> {
+        let found = self.passes.iter().position(|(has, target, _)| (*has, *target) == (source, to));
         let index = match found {
             Some(index) => index,
             None => {
                 let target = Target::of(to).ok_or_else(|| no_conversion(source.pixel, to))?;
-                let kernel = TARGETS[target].compile(gpu, source, Some(&self.text), &self.label)?;
-                self.kernels.push((source, to, kernel));
-                self.kernels.len() - 1
+                let pass = TARGETS[target].compile(gpu, source, Some(&self.text), &self.label)?;
+                self.passes.push((source, to, pass));
+                self.passes.len() - 1
             }
         };
-        Ok(&self.kernels[index].2)
+        Ok(&self.passes[index].2)
     }
 
     /// Records the drawing of `source` with what its pixel shaders asked for.
@@ -225,12 +284,10 @@ impl StagedPass {
     ) -> Result<VideoFrame> {
         let format = source.format();
         let mut destination = source.like_for(drawn(format, to), taker)?;
-        let (width, height) = invocations(format, to);
         let timing = self.timer.begin(gpu)?;
-        let kernel = self.kernel(gpu, Source::of(format, true), to)?.clone();
-        let call = kernel.call(encoder)?.texture("src", source)?.texture_mut("dst", &mut destination)?;
-        let call = call.uniform("parameters", &Parameters::of(format))?.uniform_bytes("stages", &draft.bytes)?;
-        call.timestamps(timing.map(|timing| self.timer.queries(timing))).dispatch_over(width, height)?;
+        let pass = self.pass(gpu, Source::of(format, true), to)?.clone();
+        let call = pass.call(encoder, source, &mut destination)?.uniform_bytes("stages", &draft.bytes)?;
+        pass.dispatch(call.timestamps(timing.map(|timing| self.timer.queries(timing))), format)?;
         if let Some(timing) = timing {
             self.timer.end(timing, encoder.commands());
         }
@@ -244,15 +301,6 @@ fn drawn(from: VideoFormat, to: PixelFormat) -> VideoFormat {
     match (from.pixel, to) {
         (PixelFormat::Rgba8, PixelFormat::Rgba8) => from,
         _ => converted(VideoFormat { pixel: PixelFormat::Rgba8, ..from }, to),
-    }
-}
-
-/// The invocations that cover a picture.
-fn invocations(format: VideoFormat, to: PixelFormat) -> (u32, u32) {
-    let (width, height) = blocks(format);
-    match to {
-        PixelFormat::I420 | PixelFormat::Nv12 => (width.div_ceil(STRIP), height),
-        _ => (width, height),
     }
 }
 
@@ -310,11 +358,10 @@ pub(super) fn convert(
     taker: &Arc<str>,
 ) -> Result<VideoFrame> {
     let format = source.format();
-    let kernel = gpu.0.conversions.kernel(gpu, format, to).ok_or_else(|| no_conversion(format.pixel, to))??;
+    let pass = gpu.0.conversions.pass(gpu, format, to).ok_or_else(|| no_conversion(format.pixel, to))??;
     let mut destination = source.like_for(converted(format, to), taker)?;
-    let (width, height) = invocations(format, to);
-    let call = kernel.call(encoder)?.texture("src", source)?.texture_mut("dst", &mut destination)?;
-    call.uniform("parameters", &Parameters::of(format))?.dispatch_over(width, height)?;
+    let call = pass.call(encoder, source, &mut destination)?;
+    pass.dispatch(call, format)?;
     Ok(destination)
 }
 
