@@ -164,6 +164,28 @@ fn eight_threads_compile_a_hundred_kernels_once_each() {
 }
 
 #[test]
+fn one_text_with_other_constants_or_another_entry_point_is_another_kernel() {
+    let wgsl = "override step: u32 = 1;
+        @group(0) @binding(0) var<storage, read_write> out: array<u32>;
+        @compute @workgroup_size(1) fn up() { out[0] += step; }
+        @compute @workgroup_size(1) fn down() { out[0] -= step; }";
+    let gpu = GpuContext::new(&GpuOptions::default()).unwrap();
+    let mut value = gpu.buffer::<u32>(1, "test").unwrap();
+    let mut encoder = gpu.encoder();
+    encoder.write_buffer(&mut value, &[100]).unwrap();
+    for (entry_point, step) in [("up", 1.0), ("up", 20.0), ("down", 1.0), ("down", 20.0), ("up", 20.0), ("up", 7.0)] {
+        let options = KernelOptions { entry_point: Some(entry_point), constants: &[("step", step)] };
+        let kernel = gpu.kernel_with(entry_point, wgsl, &options).unwrap();
+        kernel.call(&mut encoder).unwrap().buffer_mut("out", &mut value).unwrap().dispatch().unwrap();
+    }
+    let read = encoder.read_buffer(&value).unwrap();
+    encoder.submit().unwrap();
+    assert_eq!(read.wait().unwrap(), [100 + 1 + 20 - 1 - 20 + 20 + 7]);
+    let statistics = gpu.statistics().kernels;
+    assert_eq!((statistics.compiled, statistics.hits), (5, 1));
+}
+
+#[test]
 fn kernels_that_nobody_holds_make_room() {
     let gpu = GpuContext::new(&GpuOptions::default()).unwrap();
     let held = gpu.kernel("held", GAIN).unwrap();
