@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a program that prints a table and may stop where it fails")]
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -22,22 +23,30 @@ fn main() {
         _ => {}
     }
     machine::describe("make bench BENCH=first_frame");
-    let comparison = Comparison::measure(ROUNDS, || first_frame("bare"), || first_frame("streamlib"));
-    let (limit, ours) = comparison.medians();
+    let comparison = Comparison::measure(ROUNDS, || first_frame("bare", None), || first_frame("streamlib", None));
+    // Of an adapter that was never seen before: what suits it is measured. The driver's own cache is cold, too.
+    let fresh = |way| {
+        let cache = tempfile::tempdir().expect("a folder");
+        first_frame(way, Some(cache.path()))
+    };
+    let first = Comparison::measure(ROUNDS, || fresh("bare"), || fresh("streamlib"));
     println!("| from the start of the process, medians of {ROUNDS} in turn | bare wgpu | streamlib | later | wanted | verdict |");
     println!("|---|---|---|---|---|---|");
-    println!(
-        "| first frame finished, test pattern + ball, 1920x1080 | {limit:.3} s | {ours:.3} s | {:.3} s | at most 0.2 s later | {} |",
-        ours - limit,
-        verdict(ours - limit <= 0.2)
-    );
+    for (name, comparison) in
+        [("first frame finished, test pattern + ball, 1920x1080", comparison), ("the same, with empty caches", first)]
+    {
+        let (limit, ours) = comparison.medians();
+        let later = ours - limit;
+        println!("| {name} | {limit:.3} s | {ours:.3} s | {later:.3} s | at most 0.2 s later | {} |", verdict(later <= 0.2));
+    }
 }
 
-/// Seconds from starting this program to the line that says that the first frame is there.
-fn first_frame(way: &str) -> f64 {
-    let program = std::env::current_exe().expect("this program");
+/// Seconds from starting this program to the line that says that the first frame is there; with its caches in this folder.
+fn first_frame(way: &str, cache: Option<&Path>) -> f64 {
+    let mut program = Command::new(std::env::current_exe().expect("this program"));
+    program.arg(way).stdout(Stdio::piped()).envs(cache.map(|cache| ("XDG_CACHE_HOME", cache)));
     let begin = Instant::now();
-    let mut child = Command::new(program).arg(way).stdout(Stdio::piped()).spawn().expect("a child");
+    let mut child = program.spawn().expect("a child");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("a line");
     let seconds = begin.elapsed().as_secs_f64();

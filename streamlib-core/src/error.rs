@@ -94,6 +94,11 @@ impl Error {
         self
     }
 
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// Names the node, unless an inner call has named one already.
     #[must_use]
     pub fn in_node(mut self, node: impl Into<Arc<str>>) -> Self {

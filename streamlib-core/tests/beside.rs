@@ -101,7 +101,8 @@ fn ten_thousand_submissions_from_eight_threads_are_right_or_named_errors() {
     assert!(counts[0] > 5000 && counts[1] > 1000 && counts[2] > 0, "right, cancelled, timed out: {counts:?}");
     gpu.wait_idle(LONG).unwrap();
     let statistics = gpu.statistics();
-    assert_eq!((statistics.buffers.in_use, gpu.leases().len()), (0, 0), "{:?}", gpu.leases());
+    assert_eq!((statistics.buffers.in_use, statistics.staging.in_use, gpu.leases().len()), (0, 0, 0), "{:?}", gpu.leases());
+    assert!(statistics.staging.created < 300, "they are used again: {:?}", statistics.staging);
     assert!(statistics.buffers.created < 200, "they are used again: {:?}", statistics.buffers);
     assert!(statistics.kernels.bind_groups <= 1024, "{:?}", statistics.kernels);
 }
@@ -159,6 +160,45 @@ fn what_is_cancelled_or_never_read_is_used_again() {
     assert_eq!(gpu.statistics().created, created);
     let staging = gpu.statistics().staging;
     assert_eq!((staging.created, staging.in_use), (4, 0), "{staging:?}");
+}
+
+#[test]
+fn too_much_under_way_says_what_is() {
+    let gpu = GpuContext::new(&GpuOptions { budget_bytes: 64 << 20, ..Default::default() }).unwrap();
+    let format = VideoFormat::rgba8(Size::new(2048, 2048).unwrap());
+    let mut frame = gpu.frame(format, "camera").unwrap();
+    let mut encoder = gpu.encoder();
+    let pixels = vec![1; format.bytes()];
+    let mut upload = || encoder.upload(&mut frame, &pixels, format.row_bytes());
+    (0..4).for_each(|_| upload().unwrap());
+    let error = upload().unwrap_err();
+    let message = error.to_string();
+    assert_eq!(error.kind(), ErrorKind::OutOfMemory);
+    assert!(message.contains("the budget of staging memory of 67108864 bytes is used up: 16777216 more bytes"), "{message}");
+    assert!(message.contains("upload memory (16777216 bytes) taken by 'camera'"), "{message}");
+    assert!(message.contains("submit before more is uploaded"), "{message}");
+    // Nothing of what was recorded is lost, and after it there is room.
+    let read = encoder.read_back(&frame).map(drop).unwrap_err();
+    assert_eq!(read.kind(), ErrorKind::OutOfMemory);
+    encoder.submit_and_wait(LONG).unwrap();
+    let read = encoder.read_back(&frame).unwrap();
+    encoder.submit().unwrap();
+    assert!(read.wait().unwrap().to_vec() == pixels);
+}
+
+#[test]
+fn what_is_read_back_outlives_the_context() {
+    let gpu = GpuContext::new(&GpuOptions::default()).unwrap();
+    let format = VideoFormat::rgba8(Size::new(8, 8).unwrap());
+    let mut frame = gpu.frame(format, "test").unwrap();
+    let mut encoder = gpu.encoder();
+    encoder.upload(&mut frame, &[9; 256], 32).unwrap();
+    let (read, unread) = (encoder.read_back(&frame).unwrap(), encoder.read_back(&frame).unwrap());
+    encoder.submit().unwrap();
+    encoder.upload(&mut frame, &[1; 256], 32).unwrap();
+    drop((gpu, frame));
+    std::thread::spawn(move || drop((encoder, unread))).join().unwrap();
+    assert_eq!(read.wait().unwrap().to_vec(), [9; 256]);
 }
 
 #[test]

@@ -75,6 +75,18 @@ fn the_device_is_opened_with_what_the_processors_need() {
     assert!(message.contains("name it in `GpuOptions::features`"), "{message}");
     let gpu = GpuContext::new(&GpuOptions { features: feature, ..Default::default() }).unwrap();
     Runtime::with_gpu(options(), gpu).run(graph(feature).0).unwrap();
+    // The next device has what both graphs need.
+    let other = having.iter().find(|other| *other != feature).unwrap();
+    runtime.run(graph(other).0).unwrap();
+    runtime.run(graph(feature | other).0).unwrap();
+}
+
+#[test]
+fn what_a_program_asks_for_and_the_adapter_lacks_is_an_error_at_once() {
+    let (_, lacking) = features(&GpuContext::new(&GpuOptions::default()).unwrap());
+    let (name, feature) = lacking.iter_names().next().unwrap();
+    let error = GpuContext::new(&GpuOptions { features: feature, ..Default::default() }).err().unwrap();
+    assert!(error.to_string().contains(&format!("the GPU feature {name} is needed, which adapter '")), "{error}");
 }
 
 #[test]
@@ -91,8 +103,10 @@ fn kernels_use_what_the_device_was_opened_with() {
     encoder.submit().unwrap();
     assert_eq!(doubled.wait().unwrap(), [42.0]);
     let error = GpuContext::new(&GpuOptions::default()).unwrap().kernel("double", wgsl).err().unwrap();
-    assert!(error.to_string().contains("kernel 'double'"), "{error}");
-    println!("{error}");
+    let message = error.to_string();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{message}");
+    assert!(message.contains("kernel 'double' is sound WGSL, but this device cannot run it: "), "{message}");
+    assert!(message.contains("ask for features that it needs in `GpuOptions::features`"), "{message}");
 }
 
 /// Says that its pictures will be of this format.

@@ -132,6 +132,31 @@ fn what_is_damaged_or_not_ours_is_not_believed() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn what_others_can_write_is_not_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    work(&open(directory.path()), 1);
+    let file = only_file(directory.path());
+    let permit = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    for (mode, is_read) in [(0o600, true), (0o644, true), (0o664, false), (0o602, false)] {
+        permit(mode);
+        assert_eq!(kept(&open(directory.path())).loaded_bytes > 0, is_read, "{mode:o}");
+    }
+}
+
+#[test]
+fn what_a_killed_process_has_left_is_removed_in_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let (old, new) = (directory.path().join("old.partial"), directory.path().join("new.partial"));
+    let two_hours_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+    std::fs::File::create(&old).unwrap().set_modified(two_hours_ago).unwrap();
+    std::fs::write(&new, "another process is at it").unwrap();
+    work(&open(directory.path()), 1);
+    assert!(!old.exists() && new.exists());
+}
+
 #[test]
 fn who_cannot_write_does_without() {
     let directory = tempfile::tempdir().unwrap();

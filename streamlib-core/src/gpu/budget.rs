@@ -20,10 +20,18 @@ pub(super) trait Pooled: Send + Sync {
     fn leases(&self) -> Vec<LeaseReport>;
 }
 
+/// What a budget is for, in its errors.
+#[derive(Clone, Copy)]
+pub(super) struct Purse {
+    pub(super) what: &'static str,
+    pub(super) hint: &'static str,
+}
+
 pub(super) struct Budget {
+    purse: Purse,
     limit: u64,
     state: Mutex<State>,
-    returned: Condvar,
+    return_seen: Condvar,
 }
 
 #[derive(Default)]
@@ -32,6 +40,8 @@ struct State {
     peak: u64,
     /// Rises with each thing that comes back to a pool or is let go of.
     returns: u64,
+    /// Threads that wait for that.
+    waiting: usize,
     pools: Vec<Weak<dyn Pooled>>,
 }
 
@@ -64,15 +74,13 @@ impl Drop for Reservation {
     fn drop(&mut self) {
         let mut state = self.budget.state();
         state.bytes -= self.bytes;
-        state.returns += 1;
-        drop(state);
-        self.budget.returned.notify_all();
+        self.budget.returned(state);
     }
 }
 
 impl Budget {
-    pub(super) fn new(limit: u64) -> Arc<Self> {
-        Arc::new(Self { limit, state: Mutex::default(), returned: Condvar::new() })
+    pub(super) fn new(purse: Purse, limit: u64) -> Arc<Self> {
+        Arc::new(Self { purse, limit, state: Mutex::default(), return_seen: Condvar::new() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -111,8 +119,12 @@ impl Budget {
     ) -> Result<Room<T>> {
         if bytes > self.limit {
             // Nobody can give back enough.
-            let message = format!("{what} of {bytes} bytes does not fit into the GPU memory budget of {} bytes", self.limit);
+            let message = format!("{what} of {bytes} bytes does not fit into {} of {} bytes", self.purse.what, self.limit);
             return Err(Error::new(ErrorKind::OutOfMemory, message).hint("raise the budget or take less"));
+        }
+        // In the steady state something is free, and nothing else is asked.
+        if let Some(found) = find() {
+            return Ok(Room::Found(found));
         }
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -133,7 +145,9 @@ impl Budget {
                     drop(state);
                     return Err(self.refusal(bytes));
                 }
-                state = self.returned.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+                state.waiting += 1;
+                state = self.return_seen.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+                state.waiting -= 1;
             }
         }
     }
@@ -148,16 +162,22 @@ impl Budget {
 
     fn refusal(&self, bytes: u64) -> Error {
         let holders = self.leases().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        let message = format!(
-            "the GPU memory budget of {} bytes is used up: {bytes} more bytes are needed, held are: {holders}",
-            self.limit
-        );
-        Error::new(ErrorKind::OutOfMemory, message).hint("raise the budget, shorten queues or let go of frames and buffers")
+        let Purse { what, hint } = self.purse;
+        let message = format!("{what} of {} bytes is used up: {bytes} more bytes are needed, held are: {holders}", self.limit);
+        Error::new(ErrorKind::OutOfMemory, message).hint(hint)
     }
 
     /// Something came back to its pool.
     pub(super) fn notice_return(&self) {
-        self.state().returns += 1;
-        self.returned.notify_all();
+        self.returned(self.state());
+    }
+
+    fn returned(&self, mut state: MutexGuard<'_, State>) {
+        state.returns += 1;
+        let is_awaited = state.waiting > 0;
+        drop(state);
+        if is_awaited {
+            self.return_seen.notify_all();
+        }
     }
 }

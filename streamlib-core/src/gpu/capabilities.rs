@@ -23,23 +23,41 @@ impl GpuContext {
 
     /// Whether it was opened with what the adapter has of these features.
     pub(crate) fn offers(&self, features: wgpu::Features) -> bool {
-        self.device().raw.features().contains(features & available(&self.0.adapter))
+        self.features().contains(features & available(&self.0.adapter))
+    }
+
+    /// What it was opened with.
+    pub(crate) fn features(&self) -> wgpu::Features {
+        self.device().raw.features()
     }
 
     /// Fails if it lacks one of these features, naming it.
     pub(crate) fn check_features(&self, features: wgpu::Features) -> Result<()> {
-        let missing = features - self.device().raw.features();
-        if missing.is_empty() {
-            return Ok(());
+        check_adapter(&self.0.adapter, features)?;
+        match features - self.features() {
+            missing if missing.is_empty() => Ok(()),
+            missing => Err(lacking(missing, "with which the GPU was not opened", "name it in `GpuOptions::features`")),
         }
-        let names = missing.iter_names().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
-        let adapter = &self.0.choice.chosen.name;
-        let (why, hint) = match self.offers(missing) {
-            true => (format!("which adapter '{adapter}' lacks"), "use another adapter, or leave this node out"),
-            false => ("with which the GPU was not opened".into(), "name it in `GpuOptions::features`"),
-        };
-        Err(Error::new(ErrorKind::Unsupported, format!("the GPU feature {names} is needed, {why}")).hint(hint))
     }
+}
+
+/// Fails if the adapter lacks one of these features, naming it.
+pub(super) fn check_adapter(adapter: &wgpu::Adapter, features: wgpu::Features) -> Result<()> {
+    let missing = features - available(adapter);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let absent = missing - adapter.features();
+    if absent.is_empty() {
+        return Err(lacking(missing, "which wgpu calls experimental", "do without it"));
+    }
+    let why = format!("which adapter '{}' lacks", adapter.get_info().name);
+    Err(lacking(absent, &why, "use another adapter, or do without"))
+}
+
+fn lacking(features: wgpu::Features, why: &str, hint: &'static str) -> Error {
+    let names = features.iter_names().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+    Error::new(ErrorKind::Unsupported, format!("the GPU feature {names} is needed, {why}")).hint(hint)
 }
 
 /// What a device on this adapter can be opened with.
@@ -49,14 +67,24 @@ fn available(adapter: &wgpu::Adapter) -> wgpu::Features {
 
 /// What to open a device with: what streamlib uses and what the program asks for, as far as the adapter offers it.
 pub(super) fn wanted(adapter: &wgpu::Adapter, features: wgpu::Features) -> wgpu::Features {
-    let format_features = adapter.get_texture_format_features(PixelFormat::I420.texture_format());
     // Tell how long passes take, and keep compiled shaders from run to run.
     let mut wanted = features | wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE;
-    if format_features.allowed_usages.contains(wgpu::TextureUsages::STORAGE_BINDING) {
+    if writes_r8(adapter) {
         // Lets compute shaders write the planes of `i420`.
         wanted |= wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES;
     }
     wanted & available(adapter)
+}
+
+/// Whether compute shaders can write `r8unorm` on this adapter, if the device is opened for it.
+fn writes_r8(adapter: &wgpu::Adapter) -> bool {
+    let usages = adapter.get_texture_format_features(PixelFormat::I420.texture_format()).allowed_usages;
+    usages.contains(wgpu::TextureUsages::STORAGE_BINDING)
+}
+
+/// The same, on a device.
+pub(super) fn can_write_r8(adapter: &wgpu::Adapter, device: &wgpu::Device) -> bool {
+    writes_r8(adapter) && device.features().contains(wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES)
 }
 
 /// Opens a device with all that the adapter can do at once.
@@ -89,7 +117,8 @@ mod tests {
         let (device, queue) = open(&adapter, wgpu::Features::empty()).unwrap();
         let options = GpuOptions { cache_directory: None, ..Default::default() };
         let disk_cache = disk_cache::DiskCache::open(&device, &adapter, None);
-        GpuContext::on(device::Device::new(device, queue, disk_cache).unwrap(), instance, adapter, choice, &options)
+        let device = device::Device::new(device, queue, disk_cache, false).unwrap();
+        GpuContext::on(device, instance, adapter, choice, &options)
     }
 
     struct Grey;

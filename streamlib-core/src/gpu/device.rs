@@ -1,4 +1,5 @@
-//! The wgpu device with what must be counted and caught around it. GPU objects are created here and nowhere else.
+//! The wgpu device with what must be counted and caught around it. GPU objects are created here and nowhere else, but for the one
+//! pipeline cache of a device (`disk_cache.rs`).
 
 #![allow(clippy::disallowed_methods, reason = "this is the one place that creates")]
 
@@ -126,6 +127,8 @@ pub(crate) struct Device {
     pub(super) bind_groups: BindGroups,
     pub(super) samplers: Samplers,
     pub(super) disk_cache: DiskCache,
+    /// Whether compute shaders can write `r8unorm`.
+    writes_r8: bool,
     generation: u32,
     /// The first error that no error scope caught, of threads that do not look for theirs.
     stray: Arc<Stray>,
@@ -186,7 +189,7 @@ impl Drop for Attending {
 }
 
 impl Device {
-    pub(super) fn new(raw: wgpu::Device, queue: wgpu::Queue, disk_cache: DiskCache) -> Result<Arc<Self>> {
+    pub(super) fn new(raw: wgpu::Device, queue: wgpu::Queue, disk_cache: DiskCache, writes_r8: bool) -> Result<Arc<Self>> {
         static GENERATION: AtomicU64 = AtomicU64::new(0);
         let generation = (GENERATION.fetch_add(1, Ordering::Relaxed) + 1) as u32;
         let submitter = Submitter::new(generation, raw.clone(), queue.clone())?;
@@ -218,7 +221,19 @@ impl Device {
         let created = CreationCounters::default();
         let samplers = Samplers::new(&raw, &created);
         let (bytes, bind_groups) = Default::default();
-        Ok(Arc::new(Self { raw, queue, submitter, bytes, created, bind_groups, samplers, disk_cache, generation, stray }))
+        Ok(Arc::new(Self {
+            raw,
+            queue,
+            submitter,
+            bytes,
+            created,
+            bind_groups,
+            samplers,
+            disk_cache,
+            writes_r8,
+            generation,
+            stray,
+        }))
     }
 
     /// The first error since the last call that no call returned by itself: this thread's, if it attends to its errors, else
@@ -239,15 +254,7 @@ impl Device {
 
     /// Runs `create`, turning the errors that wgpu raises in it into a value. `what` begins the message.
     pub(super) fn catch<T>(&self, what: &str, create: impl FnOnce() -> T) -> Result<T> {
-        let memory = self.raw.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let validation = self.raw.push_error_scope(wgpu::ErrorFilter::Validation);
-        let created = create();
-        let validation = pollster::block_on(validation.pop());
-        let memory = pollster::block_on(memory.pop());
-        match memory.or(validation) {
-            Some(error) => Err(from_wgpu(what, error)),
-            None => Ok(created),
-        }
+        in_scopes(&self.raw, create).map_err(|error| from_wgpu(what, error))
     }
 
     pub(super) fn create_texture(
@@ -421,9 +428,8 @@ impl Device {
     /// What this device lets textures of `format` be used for.
     pub(super) fn allowed_usages(&self, format: wgpu::TextureFormat) -> wgpu::TextureUsages {
         format.guaranteed_format_features(self.raw.features()).allowed_usages
-            | match self.raw.features().contains(wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES) {
-                // Asked for only when the adapter can write `r8unorm` from compute shaders.
-                true if format == wgpu::TextureFormat::R8Unorm => wgpu::TextureUsages::STORAGE_BINDING,
+            | match format {
+                wgpu::TextureFormat::R8Unorm if self.writes_r8 => wgpu::TextureUsages::STORAGE_BINDING,
                 _ => wgpu::TextureUsages::empty(),
             }
     }
@@ -433,6 +439,16 @@ impl Drop for Device {
     fn drop(&mut self) {
         self.disk_cache.save();
     }
+}
+
+/// Runs `create`, turning what wgpu finds wrong in it into a value.
+pub(super) fn in_scopes<T>(device: &wgpu::Device, create: impl FnOnce() -> T) -> Result<T, wgpu::Error> {
+    let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+    let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
+    let created = create();
+    let validation = pollster::block_on(validation.pop());
+    let memory = pollster::block_on(memory.pop());
+    memory.or(validation).map_or(Ok(created), Err)
 }
 
 /// A wgpu error as one of ours.

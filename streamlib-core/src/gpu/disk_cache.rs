@@ -1,8 +1,8 @@
 //! What is worth keeping from run to run, in a file for each adapter: what its driver has compiled, and what shape of passes suits it.
 //!
-//! One call is `unsafe`: a driver may trust what is said to be its own, so wgpu asks us to vouch for it. What we give it we have
-//! found in the user's own cache directory, written by this version of streamlib for this driver, with the checksum of what was
-//! written. Who can forge that can replace the program as well.
+//! One call is `unsafe`: a driver may trust what is said to be its own, so wgpu asks us to vouch for it. What we give it was written
+//! by this version of streamlib for this driver and has the checksum of what was written, against accidents. Against others there is
+//! the file's owner: where the system tells, only this user's own files are read that nobody else can write.
 
 #![allow(unsafe_code, reason = "wgpu takes a driver's cache on trust")]
 #![allow(clippy::disallowed_methods, reason = "one is created for each device")]
@@ -11,9 +11,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use etcetera::BaseStrategy;
 
+use super::device::in_scopes;
 use super::shape::{PassShape, Strip, Tile};
 
 /// What a file begins with, before the checksum of the rest.
@@ -21,6 +23,12 @@ const MAGIC: &[u8] = b"streamlib GPU cache\n";
 
 /// A file that has grown beyond this is begun anew: drivers only ever add.
 const MOST_BYTES: u64 = 64 << 20;
+
+/// What files end with that are being written.
+const PARTIAL: &str = ".partial";
+
+/// Such a file was left behind by a process that was killed if it is older than this.
+const STALE: Duration = Duration::from_secs(3600);
 
 /// Where caches lie if the program does not say: `streamlib` in the user's cache directory. None if the user has no home.
 pub(super) fn default_directory() -> Option<PathBuf> {
@@ -73,6 +81,8 @@ pub(super) struct DiskCache {
     saves: AtomicU64,
     /// Whether there may be something that the file has not.
     is_dirty: AtomicBool,
+    /// Whether a shape is in use that was not measured: none is kept then.
+    is_unmeasured: AtomicBool,
     /// The checksum of what the file has. Held while it is written.
     on_disk: Mutex<Option<u32>>,
 }
@@ -82,19 +92,18 @@ impl DiskCache {
     pub(super) fn open(device: &wgpu::Device, adapter: &wgpu::Adapter, directory: Option<&Path>) -> Self {
         let info = adapter.get_info();
         // What draws nothing is not worth remembering.
-        let path = directory
-            .filter(|_| info.backend != wgpu::Backend::Noop)
-            .map(|directory| directory.join(format!("{}-{:04x}-{:04x}.cache", info.backend.to_str(), info.vendor, info.device)));
+        let path = directory.filter(|_| info.backend != wgpu::Backend::Noop).map(|directory| directory.join(file_name(&info)));
         let bytes = path.as_deref().and_then(read).unwrap_or_default();
         let found = parse(&bytes).filter(|found| found.header.is_for(&info));
         let has_pipelines = path.is_some() && device.features().contains(wgpu::Features::PIPELINE_CACHE);
         let pipelines = has_pipelines.then(|| {
             let data = found.as_ref().map(|found| found.pipelines).filter(|data| !data.is_empty());
+            let descriptor = wgpu::PipelineCacheDescriptor { label: Some("streamlib"), data, fallback: true };
             // SAFETY: `data` came from `PipelineCache::get_data`, of this adapter with this driver: see the top.
-            unsafe {
-                device.create_pipeline_cache(&wgpu::PipelineCacheDescriptor { label: Some("streamlib"), data, fallback: true })
-            }
+            let created = in_scopes(device, || unsafe { device.create_pipeline_cache(&descriptor) });
+            created.inspect_err(|error| tracing::info!(%error, "compiled shaders cannot be kept")).ok()
         });
+        let pipelines = pipelines.flatten();
         let shape = found.as_ref().map_or_else(PassShape::default, |found| found.header.shape);
         Self {
             path,
@@ -104,6 +113,7 @@ impl DiskCache {
             loaded_bytes: found.as_ref().map_or(0, |_| bytes.len() as u64),
             saves: AtomicU64::new(0),
             is_dirty: AtomicBool::new(false),
+            is_unmeasured: AtomicBool::new(false),
             on_disk: Mutex::new(found.map(|found| found.checksum)),
             info,
         }
@@ -120,20 +130,23 @@ impl DiskCache {
         PassShape { workgroup: self.workgroup.get().copied(), strip: self.strip.get().copied() }
     }
 
-    /// Keeps what was measured, unless somebody else was first. Returns what is kept.
-    pub(super) fn set_workgroup(&self, measured: Tile) -> Tile {
-        self.keep(&self.workgroup, measured)
+    /// Takes this workgroup from now on, unless another was taken first; returns the one that is. Only what was measured is kept on disk.
+    pub(super) fn set_workgroup(&self, measured: Option<Tile>, usual: Tile) -> Tile {
+        self.set(&self.workgroup, measured, usual)
     }
 
-    /// The same.
-    pub(super) fn set_strip(&self, measured: Strip) -> Strip {
-        self.keep(&self.strip, measured)
+    /// Takes this strip, in the same way.
+    pub(super) fn set_strip(&self, measured: Option<Strip>, usual: Strip) -> Strip {
+        self.set(&self.strip, measured, usual)
     }
 
-    fn keep<T: Copy>(&self, cell: &OnceLock<T>, measured: T) -> T {
-        let kept = *cell.get_or_init(|| measured);
-        self.is_dirty.store(true, Ordering::Relaxed);
-        kept
+    fn set<T: Copy>(&self, cell: &OnceLock<T>, measured: Option<T>, usual: T) -> T {
+        let taken = *cell.get_or_init(|| measured.unwrap_or(usual));
+        match measured {
+            Some(_) => self.is_dirty.store(true, Ordering::Relaxed),
+            None => self.is_unmeasured.store(true, Ordering::Relaxed),
+        }
+        taken
     }
 
     pub(super) fn statistics(&self) -> DiskCacheStatistics {
@@ -145,8 +158,16 @@ impl DiskCache {
     pub(super) fn save(&self) {
         let Some(path) = self.path.as_deref().filter(|_| self.is_dirty.swap(false, Ordering::Relaxed)) else { return };
         let mut on_disk = self.on_disk.lock().unwrap_or_else(PoisonError::into_inner);
-        let pipelines = self.pipelines.as_ref().and_then(wgpu::PipelineCache::get_data).unwrap_or_default();
-        let Ok(header) = serde_json::to_vec(&Header::new(&self.info, self.shape())) else { return };
+        let pipelines = match &self.pipelines {
+            // A device that is lost has none to give; what the file has is better.
+            Some(pipelines) => match pipelines.get_data() {
+                Some(data) => data,
+                None => return,
+            },
+            None => Vec::new(),
+        };
+        let shape = if self.is_unmeasured.load(Ordering::Relaxed) { PassShape::default() } else { self.shape() };
+        let Ok(header) = serde_json::to_vec(&Header::new(&self.info, shape)) else { return };
         let rest = [&header, &b"\n"[..], &pipelines].concat();
         let checksum = crc32fast::hash(&rest);
         if *on_disk == Some(checksum) {
@@ -158,7 +179,10 @@ impl DiskCache {
                 self.saves.fetch_add(1, Ordering::Relaxed);
                 tracing::debug!(path = %path.display(), bytes = rest.len(), "GPU cache written");
             }
-            Err(error) => tracing::info!(path = %path.display(), %error, "the GPU cache cannot be written"),
+            Err(error) => {
+                self.is_dirty.store(true, Ordering::Relaxed);
+                tracing::info!(path = %path.display(), %error, "the GPU cache cannot be written");
+            }
         }
     }
 }
@@ -170,9 +194,32 @@ struct Found<'a> {
     pipelines: &'a [u8],
 }
 
+/// One card can have two drivers, and not every backend tells vendors apart.
+fn file_name(info: &wgpu::AdapterInfo) -> String {
+    let names = crc32fast::hash(format!("{} {}", info.name, info.driver).as_bytes());
+    format!("{}-{:04x}-{:04x}-{names:08x}.cache", info.backend.to_str(), info.vendor, info.device)
+}
+
 fn read(path: &Path) -> Option<Vec<u8>> {
-    let bytes = std::fs::metadata(path).ok()?.len();
-    (bytes <= MOST_BYTES).then(|| std::fs::read(path).ok())?
+    let metadata = std::fs::metadata(path).ok()?;
+    if !is_private(&metadata) {
+        tracing::info!(path = %path.display(), "the GPU cache is not read: others can write it");
+        return None;
+    }
+    (metadata.len() <= MOST_BYTES).then(|| std::fs::read(path).ok())?
+}
+
+/// Whether a file is this user's, and nobody else can write it.
+#[cfg(unix)]
+fn is_private(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0
+}
+
+/// Elsewhere the user's own directories are protected by what they inherit.
+#[cfg(not(unix))]
+fn is_private(_: &std::fs::Metadata) -> bool {
+    true
 }
 
 /// `None` for what was not written here, or not in full.
@@ -191,7 +238,18 @@ fn parse(bytes: &[u8]) -> Option<Found<'_>> {
 fn write(path: &Path, parts: &[&[u8]]) -> std::io::Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(directory)?;
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    sweep(directory);
+    let mut file = tempfile::Builder::new().suffix(PARTIAL).tempfile_in(directory)?;
     parts.iter().try_for_each(|part| file.write_all(part))?;
     file.persist(path).map(drop).map_err(|error| error.error)
+}
+
+/// Removes what killed processes have left.
+fn sweep(directory: &Path) {
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let is_stale = || Some(entry.metadata().ok()?.modified().ok()?.elapsed().ok()? > STALE);
+        if entry.file_name().to_string_lossy().ends_with(PARTIAL) && is_stale() == Some(true) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }

@@ -54,22 +54,35 @@ pub use upload::Plane;
 
 use crate::{Result, VideoFormat, VideoFrame};
 
+/// What frames and buffers take.
+const FRAMES: budget::Purse =
+    budget::Purse { what: "the GPU memory budget", hint: "raise the budget, shorten queues or let go of frames and buffers" };
+
+/// What is on its way between the CPU and the GPU.
+const STAGING: budget::Purse = budget::Purse {
+    what: "the budget of staging memory",
+    hint: "submit before more is uploaded, and let go of read-backs; `GpuOptions::budget_bytes` bounds it, too",
+};
+
+/// A budget that is small for frames is no reason to refuse their way to the GPU, whose rows are padded.
+const LEAST_STAGING: u64 = 64 << 20;
+
 /// How to open the GPU.
 #[derive(Clone, Debug)]
 pub struct GpuOptions {
     /// Which adapter. Default: the best there is.
     pub adapter: AdapterOptions,
-    /// The most bytes of textures and buffers that may exist at once; as many again may be staging memory, through which both are uploaded and
-    /// read back. Default: 1 GiB, which is 129 frames of 1920x1080 `rgba8`.
+    /// The most bytes of textures and buffers that may exist at once; as many again, and 64 MiB in any case, may be staging memory, through
+    /// which both are uploaded and read back. Default: 1 GiB, which is 129 frames of 1920x1080 `rgba8`.
     pub budget_bytes: u64,
-    /// Features that the program's own shaders need, beside those that streamlib uses by itself; of these the device is opened with what
-    /// the adapter has. What a graph's processors need ([`Processor::required_features`](crate::Processor::required_features)) is added by itself. Default: none.
+    /// Features that the program's own shaders need, beside those that streamlib uses by itself; an adapter that lacks one is an error. What a
+    /// graph's processors need ([`Processor::required_features`](crate::Processor::required_features)) is added by itself. Default: none.
     pub features: wgpu::Features,
     /// The most buffers of one size class, of which each doubling has four, that are kept for later when nobody uses them. Default: 64.
     pub buffers_kept: usize,
     /// Where to keep what the driver has compiled and what was measured of the adapter, so that the next start is faster: a file for each
-    /// adapter, of some megabytes at most, written once a graph is set up, at its end and when the context goes. Several processes may
-    /// share it. `None` keeps nothing. Default: `streamlib` in the user's cache
+    /// adapter, of some kilobytes to 64 megabytes as the driver has it, written once a graph is set up, at its end and when the context goes. Several processes may
+    /// share it. Drivers trust it: nobody else may be able to write there. `None` keeps nothing. Default: `streamlib` in the user's cache
     /// directory (`$XDG_CACHE_HOME` or `~/.cache`; `%LOCALAPPDATA%` on Windows).
     pub cache_directory: Option<PathBuf>,
 }
@@ -125,6 +138,7 @@ struct Inner {
     textures: Arc<pool::Pool<Texture>>,
     buffers: Arc<pool::Pool<buffer::BufferMemory>>,
     staging: Arc<pool::Pool<staging::Staging>>,
+    staging_budget: Arc<budget::Budget>,
     uniform_blocks: uniform::UniformBlocks,
     kernels: kernel::KernelCache,
     conversions: convert::Conversions,
@@ -136,22 +150,35 @@ impl GpuContext {
     ///
     /// Fails with [`ErrorKind::NoAdapter`](crate::ErrorKind::NoAdapter), saying what was tried and what to install.
     pub fn new(options: &GpuOptions) -> Result<Self> {
+        Self::with_features(options, wgpu::Features::empty())
+    }
+
+    /// The same, with what the adapter has of further features.
+    pub(crate) fn with_features(options: &GpuOptions, features: wgpu::Features) -> Result<Self> {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let (adapter, choice) = adapter::choose(&instance, &options.adapter)?;
         tracing::info!(adapter = %choice, "GPU adapter chosen");
-        Self::open(instance, adapter, choice, options)
+        Self::open(instance, adapter, choice, options, features)
     }
 
     /// Opens a device on an adapter that the program has chosen itself, from its own `instance`.
     pub fn with_adapter(instance: wgpu::Instance, adapter: wgpu::Adapter, options: &GpuOptions) -> Result<Self> {
         let choice = AdapterChoice { chosen: adapter.get_info(), passed_over: Vec::new() };
-        Self::open(instance, adapter, choice, options)
+        Self::open(instance, adapter, choice, options, wgpu::Features::empty())
     }
 
-    fn open(instance: wgpu::Instance, adapter: wgpu::Adapter, choice: AdapterChoice, options: &GpuOptions) -> Result<Self> {
-        let (device, queue) = capabilities::open(&adapter, capabilities::wanted(&adapter, options.features))?;
+    fn open(
+        instance: wgpu::Instance,
+        adapter: wgpu::Adapter,
+        choice: AdapterChoice,
+        options: &GpuOptions,
+        features: wgpu::Features,
+    ) -> Result<Self> {
+        capabilities::check_adapter(&adapter, options.features)?;
+        let (device, queue) = capabilities::open(&adapter, capabilities::wanted(&adapter, options.features | features))?;
         let disk_cache = disk_cache::DiskCache::open(&device, &adapter, options.cache_directory.as_deref());
-        let device = device::Device::new(device, queue, disk_cache)?;
+        let writes_r8 = capabilities::can_write_r8(&adapter, &device);
+        let device = device::Device::new(device, queue, disk_cache, writes_r8)?;
         Ok(Self::on(device, instance, adapter, choice, options))
     }
 
@@ -163,15 +190,17 @@ impl GpuContext {
         choice: AdapterChoice,
         options: &GpuOptions,
     ) -> Self {
-        let budget = budget::Budget::new(options.budget_bytes);
+        let budget = budget::Budget::new(FRAMES, options.budget_bytes);
+        // Of its own: who holds a frame and waits for staging memory must not wait for who waits for a frame.
+        let staging_budget = budget::Budget::new(STAGING, options.budget_bytes.max(LEAST_STAGING));
         Self(Arc::new(Inner {
             instance,
             adapter,
             choice,
             textures: pool::Pool::new(device.clone(), budget.clone(), usize::MAX),
             buffers: pool::Pool::new(device.clone(), budget.clone(), options.buffers_kept),
-            // A budget of its own: who holds a frame and waits for staging memory must not wait for who waits for a frame.
-            staging: pool::Pool::new(device.clone(), budget::Budget::new(options.budget_bytes), usize::MAX),
+            staging: pool::Pool::new(device.clone(), staging_budget.clone(), usize::MAX),
+            staging_budget,
             budget,
             uniform_blocks: uniform::UniformBlocks::new(&device),
             kernels: kernel::KernelCache::default(),
@@ -308,9 +337,10 @@ impl GpuContext {
         }
     }
 
-    /// Which textures and buffers are out, taken by which node, held how long.
+    /// Which textures, buffers and staging memory are out, taken by which node, held how long.
     pub fn leases(&self) -> Vec<LeaseReport> {
-        self.0.budget.leases()
+        let staging = self.0.staging_budget.leases();
+        self.0.budget.leases().into_iter().chain(staging).collect()
     }
 
     pub(crate) fn timeline(&self) -> &Arc<Timeline> {

@@ -35,6 +35,7 @@ pub(super) struct Staging {
     raw: wgpu::Buffer,
     direction: Direction,
     is_mapped: AtomicBool,
+    has_failed: AtomicBool,
     fate: AtomicU64,
 }
 
@@ -92,7 +93,8 @@ impl Resource for Staging {
             }
         };
         let is_mapped = AtomicBool::new(key.direction == Direction::Upload);
-        Ok(Self { raw, direction: key.direction, is_mapped, fate: AtomicU64::new(Fate::Pending.number()) })
+        let has_failed = AtomicBool::new(false);
+        Ok(Self { raw, direction: key.direction, is_mapped, has_failed, fate: AtomicU64::new(Fate::Pending.number()) })
     }
 
     fn restore(&self) {
@@ -102,9 +104,10 @@ impl Resource for Staging {
         }
     }
 
-    /// Uploads whose memory could not be mapped again are not.
+    /// What could not be mapped is not, nor are uploads that the GPU has not given back.
     fn is_reusable(&self) -> bool {
-        self.direction == Direction::ReadBack || self.is_mapped.load(Ordering::Acquire)
+        let is_as_new = self.is_mapped.load(Ordering::Acquire) == (self.direction == Direction::Upload);
+        is_as_new && !self.has_failed.load(Ordering::Acquire)
     }
 }
 
@@ -112,6 +115,12 @@ impl Staging {
     /// Mapped memory to write into.
     pub(super) fn for_upload(gpu: &GpuContext, bytes: u64, taker: &Arc<str>) -> Result<Lease<Self>> {
         gpu.0.staging.take(StagingKey { direction: Direction::Upload, bytes }, taker)
+    }
+
+    /// wgpu has mapped it, or has failed to.
+    fn note_mapped(&self, mapped: Result<(), wgpu::BufferAsyncError>) {
+        self.is_mapped.store(mapped.is_ok(), Ordering::Release);
+        self.has_failed.fetch_or(mapped.is_err(), Ordering::AcqRel);
     }
 
     pub(super) fn set_fate(&self, fate: Fate) {
@@ -140,7 +149,7 @@ impl Lease<Staging> {
         raw.unmap();
         self.resource().is_mapped.store(false, Ordering::Release);
         commands.map_buffer_on_submit(&raw, wgpu::MapMode::Write, .., move |mapped| {
-            self.resource().is_mapped.store(mapped.is_ok(), Ordering::Release);
+            self.resource().note_mapped(mapped);
         });
     }
 }
@@ -170,7 +179,7 @@ impl Mapped {
     pub(super) fn map_on_submit(&self, commands: &wgpu::CommandEncoder) -> Lease<Staging> {
         let staging = self.staging.clone();
         commands.map_buffer_on_submit(self.raw(), wgpu::MapMode::Read, .., move |mapped| {
-            staging.resource().is_mapped.store(mapped.is_ok(), Ordering::Release);
+            staging.resource().note_mapped(mapped);
         });
         self.staging.clone()
     }

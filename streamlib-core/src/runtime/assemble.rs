@@ -7,6 +7,7 @@ use smallvec::smallvec;
 
 use super::convert::Convert;
 use super::draw::Draw;
+use super::incoming::Incoming;
 use super::segment::{Join, Node};
 use crate::gpu::{PixelGroup, StagedPass};
 use crate::graph::GraphSpec;
@@ -55,7 +56,8 @@ pub(super) fn assemble(
         nodes.push(processor.map(|processor| {
             let mut ports = ends.of(index, &planned.name, inputs, outputs);
             ports.stage = stages.remove(&index);
-            Node::new(processor, ports, planned.is_sink, planned.on_failure, join)
+            let is_inserted = !matches!(planned.role, Role::Processor(_));
+            Node::new(processor, ports, planned.is_sink, is_inserted, planned.on_failure, join)
         }));
     }
     Ok(nodes)
@@ -134,14 +136,4 @@ impl<'a> Ends<'a> {
         let takers = self.outgoing[node].iter().map(|(_, link)| self.plan.links[*link].to.node);
         takers.map(|taker| format!("'{}'", self.plan.nodes[taker].name)).collect::<Vec<_>>().join(", ")
     }
-}
-
-/// What an inserted node knows of those around it.
-pub(super) struct Incoming {
-    /// The formats that can come.
-    pub(super) formats: Vec<crate::PixelFormat>,
-    /// The node whose frames they are.
-    pub(super) producer: Option<usize>,
-    /// Who takes what becomes of them.
-    pub(super) takers: String,
 }

@@ -1,6 +1,6 @@
 //! The processor behind passes that a plan inserts to draw pixel shaders.
 
-use super::assemble::Incoming;
+use super::incoming::Incoming;
 use crate::gpu::StagedPass;
 use crate::processor::{Context, Filter};
 use crate::{PixelFormat, Result, VideoFrame};

@@ -6,6 +6,7 @@ mod convert;
 mod draw;
 mod environment;
 mod events;
+mod incoming;
 mod segment;
 mod shared;
 mod signals;
@@ -97,20 +98,27 @@ pub(crate) struct Gpu {
 }
 
 impl Gpu {
-    /// Many segments ask at once; one opens, the others wait for it. One that was opened without what the options ask for is left to
-    /// those who have it.
-    fn get(&self, options: &GpuOptions) -> Result<GpuContext> {
+    /// Many segments ask at once; one opens, the others wait for it. One that was opened without what this graph needs is left to those
+    /// who have it; the next has what both need.
+    fn get(&self, options: &GpuOptions, features: wgpu::Features) -> Result<GpuContext> {
         let mut kept = self.context.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(gpu) = &*kept {
             // wgpu tells of a loss when it is polled; the thread that does so may not have come to it yet.
             let _ = gpu.wgpu_device().poll(wgpu::PollType::Poll);
         }
-        match &*kept {
-            Some(gpu) if gpu.timeline().check_alive().is_ok() && (self.is_given || gpu.offers(options.features)) => {
-                Ok(gpu.clone())
-            }
-            _ => Ok(kept.insert(GpuContext::new(options)?).clone()),
+        if let Some(gpu) = &*kept
+            && gpu.timeline().check_alive().is_ok()
+            && (self.is_given || gpu.offers(features))
+        {
+            return Ok(gpu.clone());
         }
+        let has = kept.as_ref().map_or(wgpu::Features::empty(), GpuContext::features);
+        let gpu = GpuContext::with_features(options, features | has)?;
+        let before = kept.replace(gpu.clone());
+        // Closing one takes its time: nobody waits for that.
+        drop(kept);
+        drop(before);
+        Ok(gpu)
     }
 
     /// The bytes of textures and buffers that there may be, or will be when it is opened.
@@ -120,7 +128,8 @@ impl Gpu {
     }
 }
 
-/// Runs graphs, one after the other or several at a time, all on one GPU device.
+/// Runs graphs, one after the other or several at a time, all on one GPU device; on another only if a graph needs features with which it
+/// was not opened.
 #[derive(Default)]
 pub struct Runtime {
     options: RuntimeOptions,
@@ -193,8 +202,8 @@ impl Runtime {
         let (events, receiver) = bounded(4 * plan.nodes.len() + 64);
         let segments = plan.segments.len();
         let (spec, mut processors) = graph.into_parts();
-        let mut options = self.options.clone();
-        processors.iter().for_each(|processor| options.gpu.features |= processor.required_features());
+        let mut features = wgpu::Features::empty();
+        processors.iter().for_each(|processor| features |= processor.required_features());
         let tuners = plan.nodes.iter().map(|planned| match planned.role {
             Role::Processor(position) => Tuner::new(processors[position].tunable().map(|tunable| tunable.tuning())),
             Role::Convert { .. } | Role::Draw { .. } => Tuner::default(),
@@ -205,7 +214,7 @@ impl Runtime {
             Role::Convert { .. } | Role::Draw { .. } => None,
         });
         let switches = switches.collect();
-        let shared = Arc::new(Shared::new(options, self.gpu.clone(), tuners, switches, segments, events));
+        let shared = Arc::new(Shared::new(self.options.clone(), self.gpu.clone(), features, tuners, switches, segments, events));
         let mut nodes = assemble(&plan, &spec, processors, &links)?;
         let patience: Vec<_> = nodes.iter().map(|node| node.as_ref().and_then(Node::patience)).collect();
         let (mut leaving, mut arriving) = (vec![Vec::new(); segments], vec![Vec::new(); segments]);
@@ -257,13 +266,15 @@ impl Runtime {
         }
         let outcome = Arc::new(Outcome::default());
         let spawned = std::thread::Builder::new().name("supervisor".into()).spawn({
-            let outcome = outcome.clone();
+            let (outcome, shared) = (outcome.clone(), shared.clone());
             move || {
                 let bug = || Some(Error::new(ErrorKind::Panicked, "the supervisor panicked").hint("this is a bug in streamlib"));
                 outcome.set(catch_unwind(AssertUnwindSafe(|| supervisor.run())).unwrap_or_else(|_| bug()));
                 if let Some(main_loop) = main_loop {
                     main_loop.wake();
                 }
+                // Nobody waits for the disk.
+                shared.save_gpu_cache();
             }
         });
         if let Err(error) = spawned {

@@ -102,6 +102,10 @@ pub(crate) struct Shared {
     /// The device of this run, once it has asked for one; a device that is lost meanwhile stays this run's.
     gpu: OnceLock<GpuContext>,
     runtimes_gpu: Arc<Gpu>,
+    /// What the graph's processors need of it.
+    features: wgpu::Features,
+    /// Segments whose own processors are not set up yet.
+    unprepared: AtomicUsize,
     wakers: Mutex<Vec<Unparker>>,
 }
 
@@ -114,6 +118,7 @@ impl Shared {
     pub(crate) fn new(
         options: RuntimeOptions,
         gpu: Arc<Gpu>,
+        features: wgpu::Features,
         tuners: Vec<Tuner>,
         switches: Vec<Option<AtomicBool>>,
         segments: usize,
@@ -139,6 +144,8 @@ impl Shared {
             log: Arc::default(),
             gpu: OnceLock::new(),
             runtimes_gpu: gpu,
+            features,
+            unprepared: AtomicUsize::new(segments),
             wakers: Mutex::default(),
         }
     }
@@ -187,9 +194,34 @@ impl Shared {
 
     pub(crate) fn gpu(&self) -> Result<&GpuContext> {
         if self.gpu.get().is_none() {
-            let _ = self.gpu.set(self.runtimes_gpu.get(&self.options.gpu)?);
+            let _ = self.gpu.set(self.runtimes_gpu.get(&self.options.gpu, self.features)?);
         }
         self.gpu.get().ok_or_else(|| Error::new(ErrorKind::NoAdapter, "there is no GPU"))
+    }
+
+    /// A segment has set up what the graph names; what the plan has inserted is still to come.
+    pub(crate) fn note_prepared(&self) {
+        if self.unprepared.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.wake_all();
+        }
+    }
+
+    /// Whether every segment has: then all is announced that will be.
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.unprepared.load(Ordering::Acquire) == 0
+    }
+
+    /// Keeps what was compiled, if anything was.
+    pub(crate) fn save_gpu_cache(&self) {
+        self.opened_gpu().into_iter().for_each(GpuContext::save_cache);
+    }
+
+    /// The same, without waiting for the disk: it survives whatever ends the process later.
+    pub(crate) fn save_gpu_cache_aside(&self) {
+        if let Some(gpu) = self.opened_gpu().cloned() {
+            let spawned = std::thread::Builder::new().name("streamlib-cache".into()).spawn(move || gpu.save_cache());
+            spawned.map_or_else(|error| tracing::debug!(%error, "the GPU cache is written at the end"), drop);
+        }
     }
 
     pub(crate) fn opened_gpu(&self) -> Option<&GpuContext> {

@@ -72,7 +72,7 @@ impl Supervisor {
             if ready == self.segments.len() && self.shared.phase() == Phase::Starting {
                 let _ = self.shared.started.set(Instant::now());
                 self.shared.advance_to(Phase::Running);
-                self.save_gpu_cache();
+                self.shared.save_gpu_cache_aside();
             }
             let has_all_frames = self.sinks > 0 && satisfied + left_out >= self.sinks;
             let is_over_time = match (self.shared.options.duration, self.shared.started.get()) {
@@ -98,15 +98,7 @@ impl Supervisor {
         }
         let _ = self.shared.ended.set(Instant::now());
         self.shared.log.end();
-        self.save_gpu_cache();
         error
-    }
-
-    /// What was compiled survives whatever ends the process later.
-    fn save_gpu_cache(&self) {
-        if let Some(gpu) = self.shared.opened_gpu() {
-            gpu.save_cache();
-        }
     }
 
     fn stop(&self, phase: Phase, drain_until: &mut Option<Instant>) {

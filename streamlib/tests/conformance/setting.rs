@@ -121,7 +121,10 @@ impl Setting {
 
     pub(crate) fn assert_no_texture_is_in_use(&self, name: &str) {
         // The GPU may still be at work on what a run that was cut short had submitted.
-        eventually("textures come back", || self.gpu.statistics().textures.in_use == 0);
+        eventually("textures and staging memory come back", || {
+            let statistics = self.gpu.statistics();
+            statistics.textures.in_use == 0 && statistics.staging.in_use == 0
+        });
         assert!(self.gpu.leases().is_empty(), "{name}: {:?}", self.gpu.leases());
     }
 }

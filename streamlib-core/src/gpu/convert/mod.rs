@@ -64,16 +64,16 @@ impl Target {
     }
 
     /// How many blocks of two by two pixels one invocation makes.
-    fn strip(&self, gpu: &GpuContext) -> Strip {
+    fn strip(&self, gpu: &GpuContext) -> Result<Strip> {
         match self.pixel {
             PixelFormat::I420 | PixelFormat::Nv12 => gpu.strip(),
-            _ => 1,
+            _ => Ok(1),
         }
     }
 
     /// The pass from a source to here, with pixel shaders between them, if there are any.
     fn compile(&self, gpu: &GpuContext, from: Source, stages: Option<&str>, label: &str) -> Result<Pass> {
-        self.compile_in(gpu.tile(), self.strip(gpu), gpu, from, stages, label)
+        self.compile_in(gpu.tile()?, self.strip(gpu)?, gpu, from, stages, label)
     }
 
     fn compile_in(
@@ -144,6 +144,13 @@ impl Trial {
     /// Makes 4:2:0 in strips of this length.
     pub(super) fn encoding(gpu: &GpuContext, tile: Tile, strip: Strip) -> Result<Self> {
         Self::new(gpu, PixelFormat::I420, tile, strip, Some(TRIAL_STAGE))
+    }
+
+    /// Makes any target, in any shape.
+    #[cfg(test)]
+    pub(super) fn shaped(gpu: &GpuContext, to: PixelFormat, tile: Tile, strip: Strip) -> Result<Self> {
+        let strip = if to == PixelFormat::Rgba8 { 1 } else { strip };
+        Self::new(gpu, to, tile, strip, Some(TRIAL_STAGE))
     }
 
     fn new(gpu: &GpuContext, to: PixelFormat, tile: Tile, strip: Strip, stages: Option<&str>) -> Result<Self> {

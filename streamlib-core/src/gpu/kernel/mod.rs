@@ -119,7 +119,16 @@ impl GpuContext {
             count => Some(self.uniform_blocks().layout(count)),
         };
         let groups: Vec<_> = layouts.iter().map(|(_, layout)| layout).chain(uniforms).map(Some).collect();
-        let pipeline = device.create_compute_pipeline(module, &interface.entry_point, &groups)?;
+        let pipeline = device.create_compute_pipeline(module, &interface.entry_point, &groups).map_err(|error| match error.kind() {
+            // It was checked: what is wrong with it is wrong here.
+            ErrorKind::Gpu => error
+                .with_kind(ErrorKind::Unsupported)
+                .with_message(|message| format!(" is sound WGSL, but this device cannot run it{message}"))
+                .hint(
+                "ask for features that it needs in `GpuOptions::features`, or `required_features` of its processor; some adapters cannot do it",
+            ),
+            _ => error,
+        })?;
         Ok(Compiled { device_generation: self.timeline().generation(), pipeline, layouts, interface })
     }
 
@@ -185,6 +194,7 @@ impl Kernel {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::channel;
+    use std::time::Duration;
 
     use super::*;
     use crate::GpuOptions;
@@ -199,32 +209,37 @@ mod tests {
 
     #[test]
     fn a_kernel_that_is_being_compiled_blocks_only_those_who_want_it() {
+        const LONG: Duration = Duration::from_secs(30);
         let gpu = GpuContext::new(&GpuOptions::default()).unwrap();
-        let (slow, quick) = (wgsl(1), wgsl(2));
-        gpu.kernel("quick", &quick).unwrap();
+        gpu.kernel("quick", &wgsl(2)).unwrap();
         let (begun, has_begun) = channel();
         let (finish, may_finish) = channel::<()>();
-        let (found, has_found) = channel();
-        std::thread::scope(|scope| {
-            let (gpu, slow) = (&gpu, &slow);
-            scope.spawn(move || {
-                let key = KernelKey { text: slow.as_str().into(), entry_point: None, constants: Vec::new() };
+        let slow = std::thread::spawn({
+            let gpu = gpu.clone();
+            move || {
+                let key = KernelKey { text: wgsl(1).as_str().into(), entry_point: None, constants: Vec::new() };
                 let compile = || {
                     begun.send(()).unwrap();
-                    may_finish.recv().unwrap();
-                    gpu.compile(slow, &KernelOptions::default())
+                    // Others that are blocked let go of `finish` when they fail.
+                    let _ = may_finish.recv();
+                    gpu.compile(&wgsl(1), &KernelOptions::default())
                 };
-                gpu.0.kernels.find(key, compile).unwrap();
-            });
-            has_begun.recv().unwrap();
-            // Both return while the other is compiled.
-            gpu.kernel("quick", &quick).unwrap();
-            gpu.kernel("another", &wgsl(3)).unwrap();
-            scope.spawn(move || found.send(gpu.kernel("slow", slow).map(drop)).unwrap());
-            assert!(has_found.recv_timeout(std::time::Duration::from_millis(50)).is_err(), "it waits");
-            finish.send(()).unwrap();
-            has_found.recv().unwrap().unwrap();
+                gpu.0.kernels.find(key, compile).map(drop)
+            }
         });
+        has_begun.recv_timeout(LONG).unwrap();
+        let ask = |number| {
+            let (gpu, (tell, told)) = (gpu.clone(), channel());
+            std::thread::spawn(move || tell.send(gpu.kernel("asked for", &wgsl(number)).map(drop)));
+            told
+        };
+        ask(2).recv_timeout(LONG).unwrap().unwrap();
+        ask(3).recv_timeout(LONG).unwrap().unwrap();
+        let same = ask(1);
+        assert!(same.recv_timeout(Duration::from_millis(50)).is_err(), "it waits");
+        finish.send(()).unwrap();
+        same.recv_timeout(LONG).unwrap().unwrap();
+        slow.join().unwrap().unwrap();
         let statistics = gpu.statistics().kernels;
         assert_eq!((statistics.compiled, statistics.hits), (3, 2));
     }

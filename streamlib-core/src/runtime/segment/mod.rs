@@ -115,13 +115,28 @@ impl Segment {
         shared.tell(finished);
     }
 
+    /// Sets up the nodes that the graph names, or those that the plan has inserted.
+    fn set_up_all(&mut self, are_inserted: bool) {
+        for index in 0..self.nodes.len() {
+            if self.nodes[index].is_inserted == are_inserted {
+                match self.set_up(index) {
+                    Ok(()) => self.nodes[index].begin(),
+                    Err(error) => self.fail(index, error),
+                }
+            }
+        }
+    }
+
     fn live(&mut self) {
         attend_errors();
-        for index in 0..self.nodes.len() {
-            match self.set_up(index) {
-                Ok(()) => self.nodes[index].begin(),
-                Err(error) => self.fail(index, error),
+        self.set_up_all(false);
+        self.shared().note_prepared();
+        if self.nodes.iter().any(|node| node.is_inserted) {
+            // What is inserted compiles what sources have announced, wherever they run.
+            while !self.shared().is_prepared() && self.shared().phase() == Phase::Starting {
+                self.environment.parker.park();
             }
+            self.set_up_all(true);
         }
         self.shared().tell(Event::Ready);
         let mut has_worked = true;

@@ -13,6 +13,8 @@ pub(in crate::runtime) struct Node {
     pub(super) processor: Box<dyn Processor>,
     pub(super) ports: NodePorts,
     pub(super) is_sink: bool,
+    /// Whether the plan has put it there.
+    pub(super) is_inserted: bool,
     pub(super) policy: FailurePolicy,
     pub(super) join: Join,
     pub(super) state: NodeState,
@@ -54,6 +56,7 @@ impl Node {
         processor: Box<dyn Processor>,
         ports: NodePorts,
         is_sink: bool,
+        is_inserted: bool,
         policy: FailurePolicy,
         join: Join,
     ) -> Self {
@@ -62,6 +65,7 @@ impl Node {
             processor,
             ports,
             is_sink,
+            is_inserted,
             policy,
             join,
             state: NodeState::Running,
