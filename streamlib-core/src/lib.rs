@@ -19,6 +19,9 @@ mod registry;
 mod runtime;
 mod time;
 
+/// The wgpu whose types appear here: features, textures, what kernels sample with.
+pub use wgpu;
+
 pub use animation::{Animated, Interpolate};
 pub use error::{Error, ErrorKind, Result};
 pub use format::{Alpha, ChromaSite, Color, MAX_DIMENSION, Matrix, PixelFormat, Range, Size, VideoFormat};

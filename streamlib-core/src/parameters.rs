@@ -12,7 +12,7 @@ use crate::{Context, Error, ErrorKind, Result};
 /// A processor with a name, a one-line summary and parameters. A registry can make it, and its parameters can be set while it
 /// runs.
 ///
-/// The parameters are one struct. Its field docs, types, defaults and `#[schemars(range(...))]` become the descriptor, so nothing
+/// The parameters are one struct. Its field docs, types, defaults and `#[schemars(range(...))]` (of arrays `inner(range(...))`) become the descriptor, so nothing
 /// is written twice. A field with `#[schemars(extend("x-fixed" = true))]` cannot be set while the processor runs.
 ///
 /// ```
@@ -226,12 +226,26 @@ fn check(descriptors: &[ParameterDescriptor], values: &Value) -> Result<()> {
             return Err(wrong(format!("parameter '{name}' is no number"), format!("give a {}", descriptor.kind)));
         }
         let (minimum, maximum) = (descriptor.minimum.unwrap_or(f64::MIN), descriptor.maximum.unwrap_or(f64::MAX));
-        let is_outside = |value: &&Value| value.as_f64().is_some_and(|number| !(minimum..=maximum).contains(&number));
-        if let Some(value) = std::iter::once(value).chain(keyframes(value)).find(is_outside) {
+        let is_outside = |number: f64| !(minimum..=maximum).contains(&number);
+        if let Some(value) = std::iter::once(value).chain(keyframes(value)).find(|value| any_number(value, &is_outside)) {
             return Err(wrong(format!("parameter '{name}' cannot be {value}"), format!("it goes from {minimum} to {maximum}")));
         }
     }
     Ok(())
+}
+
+/// Whether it is such a number, or an array with one in it.
+fn any_number(value: &Value, is_such: &impl Fn(f64) -> bool) -> bool {
+    match value {
+        Value::Array(values) => values.iter().any(|value| any_number(value, is_such)),
+        value => value.as_f64().is_some_and(is_such),
+    }
+}
+
+/// A bound of a parameter, or of the elements of one that is an array.
+fn bound(property: &Value, name: &str) -> Option<f64> {
+    let own = property.get(name).and_then(Value::as_f64);
+    own.or_else(|| property.get("items").and_then(|items| bound(items, name)))
 }
 
 /// The values of an [`Animated`](crate::Animated) parameter, if it is one.
@@ -253,8 +267,8 @@ pub(crate) fn parameter_descriptors<P: Described>() -> Vec<ParameterDescriptor> 
             name: name.clone(),
             kind: kind(property),
             default: defaults.get(name).cloned().unwrap_or_default(),
-            minimum: property.get("minimum").and_then(Value::as_f64),
-            maximum: property.get("maximum").and_then(Value::as_f64),
+            minimum: bound(property, "minimum"),
+            maximum: bound(property, "maximum"),
             live: property.get("x-fixed").and_then(Value::as_bool) != Some(true),
             doc: property.get("description").and_then(Value::as_str).unwrap_or_default().into(),
         })

@@ -228,6 +228,10 @@ fn buffers_that_do_not_fit_say_so() {
     let frame = GPU.frame(VideoFormat::rgba8(Size::new(1, 1).unwrap()), "test").unwrap();
     let message = said(kernel.call(&mut encoder).unwrap().texture("numbers", &frame).err().unwrap());
     assert!(message.contains("was given a frame for 'numbers', which is a buffer"), "{message}");
+    let mut frame = frame;
+    let message = said(kernel.call(&mut encoder).unwrap().texture_mut("numbers", &mut frame).err().unwrap());
+    let expected = "was given a frame for 'numbers', which is a buffer of elements of 4 bytes (var<storage, read_write>); give a `Buffer` with `buffer_mut`";
+    assert!(message.contains(expected), "{message}");
 }
 
 #[test]

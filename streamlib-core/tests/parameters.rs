@@ -152,3 +152,46 @@ fn what_the_processor_refuses_later_is_an_event_and_the_run_goes_on() {
     running.stop(Stop::Drain);
     running.wait().1.unwrap();
 }
+
+/// Has arrays with ranges.
+#[derive(Default)]
+struct Tint(TintParameters);
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct TintParameters {
+    /// Red, green and blue.
+    #[schemars(inner(range(min = 0, max = 1)))]
+    tint: [f32; 3],
+    /// The same, over time.
+    #[schemars(inner(range(min = 0, max = 1)))]
+    animated: Animated<[f32; 3]>,
+}
+
+impl Described for Tint {
+    type Parameters = TintParameters;
+    const NAME: &'static str = "tint";
+    const SUMMARY: &'static str = "Tints.";
+
+    fn from_parameters(parameters: TintParameters) -> Result<Self> {
+        Ok(Self(parameters))
+    }
+    fn parameters(&self) -> &TintParameters {
+        &self.0
+    }
+    fn set_parameters(&mut self, parameters: TintParameters, _: &mut Context<'_>) -> Result<()> {
+        self.0 = parameters;
+        Ok(())
+    }
+}
+
+#[test]
+fn every_number_of_an_array_is_within_its_range() {
+    let said = |parameters| make::<Tint>(&parameters).map(drop).map_err(|error| error.to_string());
+    assert_eq!(said(json!({ "tint": [0.0, 0.5, 1.0] })), Ok(()));
+    let message = said(json!({ "tint": [0.0, 9.0, 0.0] })).unwrap_err();
+    assert_eq!(message, "node 'tint': parameter 'tint' cannot be [0.0,9.0,0.0]; it goes from 0 to 1");
+    assert_eq!(said(json!({ "animated": { "keyframes": [[0.0, [0.0, 0.0, 0.0]], [3.5, [1.0, 1.0, 1.0]]] } })), Ok(()));
+    let message = said(json!({ "animated": { "keyframes": [[0.0, [0.0, 0.0, -0.5]]] } })).unwrap_err();
+    assert_eq!(message, "node 'tint': parameter 'animated' cannot be [0.0,0.0,-0.5]; it goes from 0 to 1");
+}

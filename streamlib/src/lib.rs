@@ -36,10 +36,10 @@ pub mod prelude {
     /// Parameters as JSON.
     pub use serde_json::json;
     pub use streamlib_core::{
-        Animated, Context, Delivery, Described, Error, ErrorKind, FailurePolicy, Filter, Flow, FrameRate, GpuContext, Graph, In,
-        InputOptions, Kernel, Message, Mode, Next, Out, OutputOptions, Pairing, PixelFormat, PixelShader, Ports, Processor,
-        Restart, Result, RunEventKind, Running, Runtime, RuntimeOptions, Sink, Size, Source, Statistics, Stop, Timestamp,
-        Tunable, VideoFormat, VideoFrame,
+        Animated, Buffer, Context, Delivery, Described, Error, ErrorKind, FailurePolicy, Filter, Flow, FrameEncoder, FrameRate,
+        GpuContext, GpuOptions, Graph, In, InputOptions, Kernel, Message, Mode, Next, Out, OutputOptions, Pairing, PixelFormat,
+        PixelShader, Ports, Processor, Restart, Result, RunEventKind, Running, Runtime, RuntimeOptions, Sink, Size, Source,
+        Statistics, Stop, Timestamp, Tunable, VideoFormat, VideoFrame, uniform_fields,
     };
     pub use streamlib_processors::bouncing_ball::{BouncingBall, BouncingBallParameters};
     pub use streamlib_processors::camera::{Camera, CaptureOptions};

@@ -55,8 +55,10 @@ pub use upload::Plane;
 use crate::{Result, VideoFormat, VideoFrame};
 
 /// What frames and buffers take.
-const FRAMES: budget::Purse =
-    budget::Purse { what: "the GPU memory budget", hint: "raise the budget, shorten queues or let go of frames and buffers" };
+const FRAMES: budget::Purse = budget::Purse {
+    what: "the GPU memory budget",
+    hint: "raise `GpuOptions::budget_bytes`, shorten queues or let go of frames and buffers",
+};
 
 /// What is on its way between the CPU and the GPU.
 const STAGING: budget::Purse = budget::Purse {

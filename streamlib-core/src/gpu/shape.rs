@@ -22,7 +22,10 @@ const STRIPS: [Strip; 5] = [4, 1, 2, 8, 16];
 /// Turns of all candidates.
 const TURNS: usize = 10;
 
-/// How long all may take, and in the first turn each: a driver that is slower than this is slow with every shape.
+/// How long the first turn may take, in which drivers compile: one that is slower is slow with every shape.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+/// How long the others may take.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What was measured.
@@ -98,18 +101,19 @@ fn measure<T: Copy>(gpu: &GpuContext, candidates: &[T], trial: impl Fn(&GpuConte
             let mut pictures = trial.pictures(gpu, size)?;
             let start = Instant::now();
             trial.record(&mut encoder, &mut pictures)?;
-            encoder.submit_and_wait(PATIENCE)?;
+            encoder.submit_and_wait(WARM_UP)?;
             let took = start.elapsed();
-            // The first turn warms up: drivers compile when a pass is first dispatched.
             if turn > 0 && best.is_none_or(|(fastest, _)| took < fastest) {
                 best = Some((took, *candidate));
             }
-        }
-        if turn == 0 {
-            begin = Instant::now();
+            if turn == 0 && begin.elapsed() > WARM_UP {
+                return Ok(None);
+            }
         }
         // Whole turns only: all candidates have had the same chances.
-        if begin.elapsed() > PATIENCE {
+        if turn == 0 {
+            begin = Instant::now();
+        } else if begin.elapsed() > PATIENCE {
             break;
         }
     }

@@ -250,7 +250,7 @@ impl Plan {
                         let shaders: Vec<_> = shaders.iter().map(|shader| &*self.nodes[*shader].name).collect();
                         let together = if shaders.len() > 1 { " in one pass" } else { "" };
                         let from = from.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
-                        let apart = apart.as_ref().map_or_else(String::new, |why| format!("; a pass of its own: {why}"));
+                        let apart = apart.as_ref().map_or_else(String::new, |why| format!("; not with what follows: {why}"));
                         writeln!(
                             text,
                             "  {} (inserted: draws {}{together}, {from} becomes {to}{apart})",

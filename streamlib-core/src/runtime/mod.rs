@@ -372,9 +372,15 @@ impl Running {
     /// Switches a filter off, so that what it takes goes through unchanged, or on again: from the next message on. Fails for nodes that do not give
     /// what they take.
     pub fn set_enabled(&self, node: &str, enabled: bool) -> Result<()> {
-        match &self.shared.switches[self.find(node)?] {
-            Some(switch) => switch.store(enabled, Ordering::Relaxed),
-            None => return Err(cannot_be_switched(node)),
+        let index = self.find(node)?;
+        match (&self.shared.switches[index], &self.plan.nodes[index].role) {
+            (Some(switch), _) => switch.store(enabled, Ordering::Relaxed),
+            (None, Role::Draw { shaders, .. }) => {
+                let names = shaders.iter().map(|shader| &*self.plan.nodes[*shader].name).collect::<Vec<_>>().join(", ");
+                let message = "it cannot be switched: the plan has inserted it to draw pixel shaders";
+                return Err(Error::new(ErrorKind::InvalidArgument, message).hint(format!("switch {names}")).in_node(node));
+            }
+            (None, _) => return Err(cannot_be_switched(node)),
         }
         Ok(())
     }
@@ -391,7 +397,8 @@ impl Running {
 
     fn find(&self, node: &str) -> Result<usize> {
         self.plan.nodes.iter().position(|planned| planned.name == node).ok_or_else(|| {
-            let names = self.plan.nodes.iter().take(20).map(|planned| &*planned.name).collect::<Vec<_>>().join(", ");
+            let theirs = self.plan.nodes.iter().filter(|planned| matches!(planned.role, Role::Processor(_)));
+            let names = theirs.take(20).map(|planned| &*planned.name).collect::<Vec<_>>().join(", ");
             Error::new(ErrorKind::NotFound, format!("there is no node '{node}'")).hint(format!("there is: {names}"))
         })
     }

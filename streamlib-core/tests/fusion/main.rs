@@ -384,7 +384,7 @@ fn the_plan_says_what_is_fused_and_why_something_is_not() {
     let fused = runtime(true).plan(&graph).unwrap().explain();
     assert!(
         fused.contains(
-            "flip-drawn (inserted: draws tint, flip in one pass, yuyv becomes rgba8; a pass of its own: 'flip' goes to 2 inputs, for which it is drawn once)"
+            "flip-drawn (inserted: draws tint, flip in one pass, yuyv becomes rgba8; not with what follows: 'flip' goes to 2 inputs, for which it is drawn once)"
         ),
         "{fused}"
     );
@@ -392,7 +392,7 @@ fn the_plan_says_what_is_fused_and_why_something_is_not() {
     assert!(!fused.contains("-to-"), "{fused}");
     let apart = runtime(false).plan(&graph).unwrap().explain();
     assert!(
-        apart.contains("tint-drawn (inserted: draws tint, rgba8 becomes rgba8; a pass of its own: fusion is off)"),
+        apart.contains("tint-drawn (inserted: draws tint, rgba8 becomes rgba8; not with what follows: fusion is off)"),
         "{apart}"
     );
     assert!(apart.contains("camera-to-rgba8 (inserted: yuyv becomes rgba8)") && apart.contains("fade-to-i420"), "{apart}");

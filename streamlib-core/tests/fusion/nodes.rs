@@ -111,6 +111,14 @@ fn switching_while_it_runs_compiles_nothing() {
     }
     assert_eq!(gpu.statistics().kernels.compiled, compiled);
     assert!(running.set_enabled("picture", false).is_err());
+    let error = running.set_enabled("invert-drawn", false).unwrap_err().to_string();
+    assert!(
+        error.contains("node 'invert-drawn': it cannot be switched: the plan has inserted it")
+            && error.ends_with("switch invert"),
+        "{error}"
+    );
+    let error = running.set_enabled("nobody", false).unwrap_err().to_string();
+    assert!(error.contains("there is no node 'nobody'; there is: picture, invert, seen"), "{error}");
     assert!(running.set_parameters("invert", json!({ "a": 1 })).is_err(), "it has no parameters that can be set");
     running.stop(Stop::Discard);
     running.wait().1.unwrap();

@@ -13,7 +13,7 @@ use crate::gpu::buffer::{Buffer, BufferMemory};
 use crate::gpu::device::Device;
 use crate::gpu::encoder::FrameEncoder;
 use crate::gpu::slot::Lease;
-use crate::{Result, VideoFrame};
+use crate::{Error, Result, VideoFrame};
 
 /// The value of a single field: whatever can be a field of a [`Uniform`].
 pub trait UniformNumber {
@@ -119,7 +119,7 @@ impl<'a> KernelCall<'a> {
             Some((_, kind @ BindingKind::StorageTexture { .. })) => {
                 return Err(self.kernel.wrong(format!("writes '{name}', {kind}")).hint("give it with `texture_mut`"));
             }
-            Some((_, kind)) => return Err(self.kernel.wrong(format!("was given a frame for '{name}', which is {kind}"))),
+            Some((_, kind)) => return Err(self.wrong_kind("frame", name, kind)),
             None if self.compiled.is_unused(name) => {}
             None => return Err(self.kernel.wrong(self.compiled.unknown("texture", name))),
         }
@@ -138,16 +138,26 @@ impl<'a> KernelCall<'a> {
                 FrameEncoder::check_writable(frame)?;
                 self.bound[place] = Some(Bound::Frame { frame, writes: true });
             }
-            Some((_, kind)) => {
-                return Err(self
-                    .kernel
-                    .wrong(format!("does not write '{name}', which is {kind}"))
-                    .hint("give it with `texture`"));
+            Some((_, kind @ BindingKind::Texture)) => {
+                let message = format!("does not write '{name}', which is {kind}");
+                return Err(self.kernel.wrong(message).hint("give it with `texture`"));
             }
+            Some((_, kind)) => return Err(self.wrong_kind("frame", name, kind)),
             None if self.compiled.is_unused(name) => {}
             None => return Err(self.kernel.wrong(self.compiled.unknown("texture", name))),
         }
         Ok(self)
+    }
+
+    fn wrong_kind(&self, given: &str, name: &str, kind: BindingKind) -> Error {
+        let hint = match kind {
+            BindingKind::Texture => "give a frame with `texture`",
+            BindingKind::StorageTexture { .. } => "give a frame with `texture_mut`",
+            BindingKind::Buffer { is_written: true, .. } => "give a `Buffer` with `buffer_mut`",
+            BindingKind::Buffer { .. } => "give a `Buffer` with `buffer`",
+            BindingKind::Sampler => "choose how it samples with `sampler`",
+        };
+        self.kernel.wrong(format!("was given a {given} for '{name}', which is {kind}")).hint(hint)
     }
 
     fn check_format(&self, name: &str, format: wgpu::TextureFormat, frame: &VideoFrame) -> Result<()> {
@@ -157,7 +167,10 @@ impl<'a> KernelCall<'a> {
         }
         let (format, actual) = (format_name(format), format_name(actual));
         let message = format!("takes {format} as '{name}', but the frame is {}, whose texture is {actual}", frame.format());
-        Err(self.kernel.wrong(message))
+        Err(self
+            .kernel
+            .wrong(message)
+            .hint("let the input take, or the frame have, a format of such textures: rgba8 is rgba8unorm"))
     }
 
     /// The buffer that a `var<storage, read>` stands for. Its elements must be as large as the WGSL's.
@@ -183,7 +196,7 @@ impl<'a> KernelCall<'a> {
             None => return Err(self.kernel.wrong(self.compiled.unknown("buffer", name))),
         };
         let BindingKind::Buffer { is_written, stride, head, least } = kind else {
-            return Err(self.kernel.wrong(format!("was given a buffer for '{name}', which is {kind}")));
+            return Err(self.wrong_kind("buffer", name, kind));
         };
         if is_written && !writes {
             return Err(self.kernel.wrong(format!("writes '{name}', {kind}")).hint("give it with `buffer_mut`"));
@@ -210,7 +223,7 @@ impl<'a> KernelCall<'a> {
     pub fn sampler(mut self, name: &str, filter: wgpu::FilterMode) -> Result<Self> {
         match self.compiled.binding(name) {
             Some((place, BindingKind::Sampler)) => self.bound[place] = Some(Bound::Sampler(filter)),
-            Some((_, kind)) => return Err(self.kernel.wrong(format!("was given a sampler for '{name}', which is {kind}"))),
+            Some((_, kind)) => return Err(self.wrong_kind("sampler", name, kind)),
             None if self.compiled.is_unused(name) => {}
             None => return Err(self.kernel.wrong(self.compiled.unknown("sampler", name))),
         }
@@ -340,7 +353,9 @@ impl<'a> KernelCall<'a> {
         let missing = missing.fold(String::new(), |list, name| if list.is_empty() { name.into() } else { list + ", " + name });
         match missing.is_empty() {
             true => Ok(()),
-            false => Err(self.kernel.wrong(format!("was not given {missing}"))),
+            false => {
+                Err(self.kernel.wrong(format!("was not given {missing}")).hint("give all that it declares before `dispatch`"))
+            }
         }
     }
 

@@ -263,7 +263,9 @@ fn choose_entry_point(module: &naga::Module, wanted: Option<&str>) -> Result<Str
         (Some(wanted), names) if names.contains(&wanted) => Ok(wanted.into()),
         (Some(wanted), names) => Err(format!("it has no entry point '{wanted}'; it has {}", names.join(", "))),
         (None, [only]) => Ok((*only).into()),
-        (None, names) => Err(format!("it has several entry points, {}: say which", names.join(", "))),
+        (None, names) => {
+            Err(format!("it has several entry points, {}: name one in `KernelOptions::entry_point`", names.join(", ")))
+        }
     }
 }
 

@@ -242,7 +242,10 @@ impl DeclaredUniform {
                 if is_padding(name) {
                     continue;
                 }
-                return Err(format!("has a field '{name}', {}, that is not given", declared.ty));
+                return Err(format!(
+                    "has a field '{name}', {}, that is not given: add it to the Rust struct and to its `uniform_fields!`",
+                    declared.ty
+                ));
             };
             if !declared.ty.is(field.ty) {
                 return Err(format!("has a field '{name}', which is {} in the WGSL, but {} in Rust", declared.ty, field.ty));
