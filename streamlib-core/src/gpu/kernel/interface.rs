@@ -324,7 +324,7 @@ mod tests {
         let wrong = |text: &str| interface(text).unwrap_err();
         assert!(wrong("@fragment fn main() {}").contains("no compute entry point"));
         let two = "@compute @workgroup_size(1) fn a() {} @compute @workgroup_size(1) fn b() {}";
-        assert!(wrong(two).contains("a, b: say which"));
+        assert!(wrong(two).contains("a, b: name one"));
         assert!(read(two, Some("c"), &[], 4).unwrap_err().contains("no entry point 'c'; it has a, b"));
         assert!(read(main, None, &[("side".into(), 1.0)], 4).unwrap_err().contains("no 'override side'"));
         let used = |declared: &str, body: &str| format!("{declared} @compute @workgroup_size(1) fn main() {{ {body} }}");
