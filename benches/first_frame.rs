@@ -32,13 +32,14 @@ fn main() {
     let first = Comparison::measure(ROUNDS, || fresh("bare"), || fresh("streamlib"));
     println!("| from the start of the process, medians of {ROUNDS} in turn | bare wgpu | streamlib | later | wanted | verdict |");
     println!("|---|---|---|---|---|---|");
-    for (name, comparison) in
-        [("first frame finished, test pattern + ball, 1920x1080", comparison), ("the same, with empty caches", first)]
-    {
-        let (limit, ours) = comparison.medians();
-        let later = ours - limit;
-        println!("| {name} | {limit:.3} s | {ours:.3} s | {later:.3} s | at most 0.2 s later | {} |", verdict(later <= 0.2));
-    }
+    let (limit, ours) = comparison.medians();
+    println!(
+        "| first frame finished, test pattern + ball, 1920x1080 | {limit:.3} s | {ours:.3} s | {:.3} s | at most 0.2 s later | {} |",
+        ours - limit,
+        verdict(ours - limit <= 0.2)
+    );
+    let (limit, ours) = first.medians();
+    println!("| the same, the first time on this adapter | {limit:.3} s | {ours:.3} s | {:.3} s | | |", ours - limit);
 }
 
 /// Seconds from starting this program to the line that says that the first frame is there; with its caches in this folder.
