@@ -196,9 +196,26 @@ pub fn make<P: Described>(parameters: &Value) -> Result<P> {
 
 fn parse<P: Described>(values: &Value) -> Result<P::Parameters> {
     let object = if values.is_null() { Value::Object(Map::new()) } else { values.clone() };
-    serde_json::from_value(object).map_err(|error| {
-        Error::new(ErrorKind::InvalidArgument, format!("a parameter cannot be read: {error}"))
-            .hint("see the processor's parameters")
+    serde_json::from_value(object).map_err(|error| match unreadable::<P>(values) {
+        Some((name, value, error)) => {
+            let message = format!("parameter '{name}' cannot be {value}: {error}");
+            let descriptors = parameter_descriptors::<P>();
+            let kind =
+                descriptors.iter().find(|descriptor| descriptor.name == *name).map_or("value", |descriptor| &*descriptor.kind);
+            Error::new(ErrorKind::InvalidArgument, message).hint(format!("it takes: {kind}"))
+        }
+        None => Error::new(ErrorKind::InvalidArgument, format!("a parameter cannot be read: {error}"))
+            .hint("see the processor's parameters"),
+    })
+}
+
+/// The first parameter that cannot be read even alone, where the others have defaults.
+fn unreadable<P: Described>(values: &Value) -> Option<(&String, &Value, serde_json::Error)> {
+    let read = |object| serde_json::from_value::<P::Parameters>(Value::Object(object));
+    read(Map::new()).ok()?;
+    values.as_object()?.iter().find_map(|(name, value)| {
+        let alone = Map::from_iter([(name.clone(), value.clone())]);
+        read(alone).err().map(|error| (name, value, error))
     })
 }
 

@@ -164,6 +164,21 @@ fn eight_threads_compile_a_hundred_kernels_once_each() {
 }
 
 #[test]
+fn workgroups_that_are_too_large_say_what_fits() {
+    let most = GPU.wgpu_device().limits().max_compute_invocations_per_workgroup;
+    let wgsl = "override side: u32 = 16;
+        @group(0) @binding(0) var<storage, read_write> out: array<u32>;
+        @compute @workgroup_size(side, side) fn main() { out[0] = 1u; }";
+    assert!(GPU.kernel("square", wgsl).is_ok());
+    let options = KernelOptions { constants: &[("side", 200.0)], ..Default::default() };
+    let error = GPU.kernel_with("square", wgsl, &options).err().unwrap();
+    let said = error.to_string();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{said}");
+    assert!(said.contains("kernel 'square' has workgroups of 200x200x1, 40000 invocations; this adapter takes up to"), "{said}");
+    assert!(said.contains(&format!("and {most} invocations; make them smaller: 16x16 runs everywhere")), "{said}");
+}
+
+#[test]
 fn one_text_with_other_constants_or_another_entry_point_is_another_kernel() {
     let wgsl = "override step: u32 = 1;
         @group(0) @binding(0) var<storage, read_write> out: array<u32>;

@@ -191,6 +191,11 @@ fn every_number_of_an_array_is_within_its_range() {
     assert_eq!(said(json!({ "tint": [0.0, 0.5, 1.0] })), Ok(()));
     let message = said(json!({ "tint": [0.0, 9.0, 0.0] })).unwrap_err();
     assert_eq!(message, "node 'tint': parameter 'tint' cannot be [0.0,9.0,0.0]; it goes from 0 to 1");
+    let message = said(json!({ "animated": [0.0, 0.0, 0.0], "tint": [1, 0] })).unwrap_err();
+    assert!(
+        message.starts_with("node 'tint': parameter 'tint' cannot be [1,0]: ") && message.ends_with("; it takes: array"),
+        "{message}"
+    );
     assert_eq!(said(json!({ "animated": { "keyframes": [[0.0, [0.0, 0.0, 0.0]], [3.5, [1.0, 1.0, 1.0]]] } })), Ok(()));
     let message = said(json!({ "animated": { "keyframes": [[0.0, [0.0, 0.0, -0.5]]] } })).unwrap_err();
     assert_eq!(message, "node 'tint': parameter 'animated' cannot be [0.0,0.0,-0.5]; it goes from 0 to 1");

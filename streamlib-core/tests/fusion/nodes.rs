@@ -17,29 +17,40 @@ impl PixelShader for Failing {
     }
 }
 
-#[test]
-fn each_keeps_its_switch_its_policy_and_its_statistics() {
+/// Ten pictures through one that squares, the failing one, and another kind of stage.
+fn with_failing(policy: FailurePolicy, last: &str, kind: usize) -> (Graph, Seen) {
     let format = VideoFormat::rgba8(Size::new(4, 4).unwrap());
     let mut graph = Graph::new();
+    let seen = Seen::new(&[PixelFormat::Rgba8]);
     graph.add("picture", Picture { format, bytes: vec![200; 64], left: 10 }).unwrap();
     graph.add("square", Stage::<2>(Two { a: 0.0, b: 0.0 })).unwrap();
     graph.add("failing", Failing(0)).unwrap();
-    graph.add("off", Stage::<2>(Two { a: 0.0, b: 0.0 })).unwrap();
-    let seen = Seen::new(&[PixelFormat::Rgba8]);
+    graph.add_boxed(last, stage(kind, Two { a: 0.0, b: 0.0 })).unwrap();
     graph.add("seen", seen.clone()).unwrap();
-    for (from, to) in [("picture", "square"), ("square", "failing"), ("failing", "off"), ("off", "seen")] {
+    for (from, to) in [("picture", "square"), ("square", "failing"), ("failing", last), (last, "seen")] {
         graph.connect(from, to).unwrap();
     }
-    graph.on_failure("failing", FailurePolicy::Bypass).unwrap();
-    graph.set_enabled("off", false).unwrap();
-    let error = graph.set_enabled("seen", false).unwrap_err();
-    assert!(error.to_string().contains("node 'seen': it cannot be switched"), "{error}");
+    graph.on_failure("failing", policy).unwrap();
+    (graph, seen)
+}
+
+/// What a run that ends well has done.
+fn statistics_of(graph: Graph) -> Statistics {
     let running = runtime(true).start(graph).unwrap();
     assert!(running.wait_for(Duration::from_secs(30)));
     let (statistics, outcome) = running.wait();
     outcome.unwrap();
     assert_adds_up(&statistics);
-    let nodes = &statistics.nodes;
+    statistics
+}
+
+#[test]
+fn each_keeps_its_switch_its_policy_and_its_statistics() {
+    let (mut graph, seen) = with_failing(FailurePolicy::Bypass, "off", 2);
+    graph.set_enabled("off", false).unwrap();
+    let error = graph.set_enabled("seen", false).unwrap_err();
+    assert!(error.to_string().contains("node 'seen': it cannot be switched"), "{error}");
+    let nodes = statistics_of(graph).nodes;
     let counts =
         ["square", "failing", "off", "off-drawn"].map(|name| (nodes[name].processed, nodes[name].bypassed, nodes[name].errors));
     assert_eq!(counts, [(10, 0, 0), (4, 6, 1), (0, 10, 0), (10, 0, 0)]);
@@ -50,27 +61,11 @@ fn each_keeps_its_switch_its_policy_and_its_statistics() {
 
 #[test]
 fn one_that_is_restarted_leaves_the_others_of_its_group_as_they_are() {
-    let format = VideoFormat::rgba8(Size::new(4, 4).unwrap());
-    let mut graph = Graph::new();
-    graph.add("picture", Picture { format, bytes: vec![200; 64], left: 10 }).unwrap();
-    graph.add("square", Stage::<2>(Two { a: 0.0, b: 0.0 })).unwrap();
-    graph.add("failing", Failing(0)).unwrap();
-    graph.add("invert", Stage::<4>(Two { a: 0.0, b: 0.0 })).unwrap();
-    let seen = Seen::new(&[PixelFormat::Rgba8]);
-    graph.add("seen", seen.clone()).unwrap();
-    for (from, to) in [("picture", "square"), ("square", "failing"), ("failing", "invert"), ("invert", "seen")] {
-        graph.connect(from, to).unwrap();
-    }
     let restart = Restart { first_delay: Duration::from_millis(1), ..Default::default() };
-    graph.on_failure("failing", FailurePolicy::Restart(restart)).unwrap();
+    let (graph, seen) = with_failing(FailurePolicy::Restart(restart), "invert", 4);
     let plan = runtime(true).plan(&graph).unwrap().explain();
     assert!(plan.contains("draws square, failing, invert in one pass"), "{plan}");
-    let running = runtime(true).start(graph).unwrap();
-    assert!(running.wait_for(Duration::from_secs(30)));
-    let (statistics, outcome) = running.wait();
-    outcome.unwrap();
-    assert_adds_up(&statistics);
-    let nodes = &statistics.nodes;
+    let nodes = statistics_of(graph).nodes;
     let counts = ["square", "failing", "invert", "invert-drawn"].map(|name| (nodes[name].processed, nodes[name].errors));
     // The picture at which it failed is gone; offline no other is.
     assert_eq!(counts, [(10, 0), (9, 1), (9, 0), (9, 0)]);

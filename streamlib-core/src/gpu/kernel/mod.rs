@@ -93,6 +93,7 @@ impl GpuContext {
         let device = self.device();
         let (module, interface) = interface::read(wgsl, options.entry_point, &constants, device.raw.limits().max_bind_groups)
             .map_err(|message| Error::new(ErrorKind::InvalidArgument, message).hint("correct the WGSL"))?;
+        check_workgroup(interface.workgroup, &device.raw.limits())?;
         let types = interface.bindings.iter().map(|binding| {
             Ok(match binding.kind {
                 BindingKind::Texture => wgpu::BindingType::Texture {
@@ -153,6 +154,21 @@ impl GpuContext {
         };
         Err(Error::new(ErrorKind::Unsupported, message).hint(hint))
     }
+}
+
+/// Fails if a device of these limits cannot run workgroups of this size.
+fn check_workgroup(size: [u32; 3], limits: &wgpu::Limits) -> Result<()> {
+    let most = [limits.max_compute_workgroup_size_x, limits.max_compute_workgroup_size_y, limits.max_compute_workgroup_size_z];
+    let invocations: u64 = size.into_iter().map(u64::from).product();
+    let at_once = limits.max_compute_invocations_per_workgroup;
+    if invocations <= u64::from(at_once) && size.iter().zip(most).all(|(size, most)| *size <= most) {
+        return Ok(());
+    }
+    let ([x, y, z], [most_x, most_y, most_z]) = (size, most);
+    let message = format!(
+        " has workgroups of {x}x{y}x{z}, {invocations} invocations; this adapter takes up to {most_x}x{most_y}x{most_z}, and {at_once} invocations"
+    );
+    Err(Error::new(ErrorKind::Unsupported, message).hint("make them smaller: 16x16 runs everywhere"))
 }
 
 impl Error {
