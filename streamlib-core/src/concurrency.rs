@@ -26,6 +26,8 @@ const _: () = {
     shared_between_threads::<ManualClock>();
     shared_between_threads::<Registry>();
     one_at_a_time::<Tuning>();
+    shared_between_threads::<UploadMemory>();
+    one_at_a_time::<Cadence>();
 };
 
 macro_rules! plain_data {
@@ -35,7 +37,7 @@ macro_rules! plain_data {
 }
 
 plain_data! {
-    AdapterChoice AdapterOptions Alpha Animated<f32> ByteStatistics ChromaSite Color CreationStatistics Delivery Descriptor DiskCacheStatistics Dropped Error ErrorKind
+    DeclaredField DeclaredUniform Domain KernelBinding<'static> AdapterChoice AdapterOptions Alpha Animated<f32> ByteStatistics ChromaSite Color CreationStatistics Delivery Descriptor DiskCacheStatistics Dropped Error ErrorKind
     FailurePolicy Flow FrameRate GpuOptions GpuStatistics GraphSpec In<VideoFrame> InputOptions InputSpec KernelOptions<'static>
     KernelStatistics Latency LeaseReport LinkCounts LinkSpec LinkStatistics Matrix MemoryStatistics MessageType Mode Next<VideoFrame>
     NodeSpec NodeStatistics Out<VideoFrame> OutputOptions OutputSpec PainterOptions<'static> Pairing PassShape ParameterDescriptor Percentiles

@@ -37,8 +37,56 @@ pub enum ErrorKind {
     Encode,
     /// A processor panicked.
     Panicked,
+    /// A processor that is written in another language raised an exception.
+    Exception,
     /// It was given up before it began.
     Cancelled,
+}
+
+impl ErrorKind {
+    /// Every kind.
+    pub const ALL: &[Self] = &[
+        Self::InvalidArgument,
+        Self::InvalidGraph,
+        Self::NotFound,
+        Self::PermissionDenied,
+        Self::Busy,
+        Self::Unsupported,
+        Self::NoAdapter,
+        Self::DeviceLost,
+        Self::Gpu,
+        Self::OutOfMemory,
+        Self::Disconnected,
+        Self::Stalled,
+        Self::Io,
+        Self::Encode,
+        Self::Panicked,
+        Self::Exception,
+        Self::Cancelled,
+    ];
+
+    /// As other languages and logs write it: `invalid_argument`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidArgument => "invalid_argument",
+            Self::InvalidGraph => "invalid_graph",
+            Self::NotFound => "not_found",
+            Self::PermissionDenied => "permission_denied",
+            Self::Busy => "busy",
+            Self::Unsupported => "unsupported",
+            Self::NoAdapter => "no_adapter",
+            Self::DeviceLost => "device_lost",
+            Self::Gpu => "gpu",
+            Self::OutOfMemory => "out_of_memory",
+            Self::Disconnected => "disconnected",
+            Self::Stalled => "stalled",
+            Self::Io => "io",
+            Self::Encode => "encode",
+            Self::Panicked => "panicked",
+            Self::Exception => "exception",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }
 
 /// The crate's result type.

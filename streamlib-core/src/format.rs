@@ -245,7 +245,17 @@ impl serde::Serialize for Size {
 
 impl<'de> serde::Deserialize<'de> for Size {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        #[derive(serde::Deserialize)]
+        #[serde(untagged, expecting = "expected a size, as \"1280x720\" or [1280, 720]")]
+        enum Sides {
+            Numbers(u32, u32),
+            Text(String),
+        }
+        match Sides::deserialize(deserializer)? {
+            Sides::Numbers(width, height) => Self::new(width, height),
+            Sides::Text(text) => text.parse(),
+        }
+        .map_err(serde::de::Error::custom)
     }
 }
 
@@ -254,7 +264,7 @@ impl schemars::JsonSchema for Size {
         "size".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string" })
+        schemars::json_schema!({ "type": ["string", "array"] })
     }
 }
 

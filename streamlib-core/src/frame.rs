@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde_json::{Map, Value};
+
 use crate::gpu::{Draft, GpuContext, Lease, PixelGroup, Texture};
 use crate::{PixelFormat, Result, Size, Timestamp, VideoFormat};
 
@@ -17,13 +19,14 @@ pub struct VideoFrame {
     time: Timestamp,
     captured_at: Instant,
     sequence: u64,
+    metadata: Option<Arc<Map<String, Value>>>,
     /// What pixel shaders asked for that the next node, a pass that their plan has inserted, will draw.
     draft: Option<Draft>,
 }
 
 impl VideoFrame {
     pub(crate) fn new(lease: Lease<Texture>, format: VideoFormat) -> Self {
-        Self { lease, format, time: Timestamp::ZERO, captured_at: Instant::now(), sequence: 0, draft: None }
+        Self { lease, format, time: Timestamp::ZERO, captured_at: Instant::now(), sequence: 0, metadata: None, draft: None }
     }
 
     /// What is to be drawn of it; nothing at first. A draft of another group was left by somebody who kept the frame.
@@ -48,6 +51,11 @@ impl VideoFrame {
     /// The texture's default view. Does not keep the texture from being used again; the frame does.
     pub fn view(&self) -> &wgpu::TextureView {
         self.lease.view()
+    }
+
+    /// Which of the things it is that [`GpuContext::leases`] lists.
+    pub fn lease_id(&self) -> u64 {
+        self.lease.id().number()
     }
 
     /// What the pixels mean.
@@ -93,6 +101,18 @@ impl VideoFrame {
         Self { sequence, ..self }
     }
 
+    /// What processors have said of the picture beside its pixels, by name. It goes on to what is made of the picture.
+    pub fn metadata(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.metadata.iter().flat_map(|metadata| metadata.iter().map(|(name, value)| (&**name, value)))
+    }
+
+    /// Says something of the picture, in the place of what was said under this name before.
+    #[must_use]
+    pub fn with_metadata(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        Arc::make_mut(self.metadata.get_or_insert_default()).insert(name.into(), value.into());
+        self
+    }
+
     /// Sets how its Y'CbCr is to be read. Changes the description, not the pixels.
     #[must_use]
     pub fn with_color(mut self, color: crate::Color) -> Self {
@@ -100,7 +120,7 @@ impl VideoFrame {
         self
     }
 
-    /// A pooled frame of the same format, time and sequence number, its pixels undefined. Waits and fails like
+    /// A pooled frame of the same format, time, sequence number and metadata, its pixels undefined. Waits and fails like
     /// [`GpuContext::frame`].
     pub fn like(&self) -> Result<Self> {
         self.like_with(self.format)
@@ -116,10 +136,27 @@ impl VideoFrame {
         self.like_for(format, &self.lease.taker())
     }
 
+    /// The same, but `None` where it would have to be made or waited for, and taken by this node. Does not block.
+    pub fn like_if_free(&self, pixel: PixelFormat, taker: &Arc<str>) -> Option<Self> {
+        let frame = GpuContext::free_frame_like(&self.lease, self.format.with_pixel(pixel), taker)?;
+        Some(self.describe(frame))
+    }
+
+    /// The same as [`like_in`](Self::like_in), taken by this node.
+    pub fn like_taken_by(&self, pixel: PixelFormat, taker: &Arc<str>) -> Result<Self> {
+        self.like_for(self.format.with_pixel(pixel), taker)
+    }
+
+    /// `frame` with what is said of this one.
+    fn describe(&self, frame: Self) -> Self {
+        let Self { time, captured_at, sequence, .. } = *self;
+        Self { time, captured_at, sequence, metadata: self.metadata.clone(), ..frame }
+    }
+
     /// The same, taken by this node.
     pub(crate) fn like_for(&self, format: VideoFormat, taker: &Arc<str>) -> Result<Self> {
         let frame = GpuContext::frame_like(&self.lease, format, taker)?;
-        Ok(Self { time: self.time, captured_at: self.captured_at, sequence: self.sequence, ..frame })
+        Ok(self.describe(frame))
     }
 }
 

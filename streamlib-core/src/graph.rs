@@ -166,7 +166,12 @@ impl Graph {
 
     /// Adds a node under its type's name (`bouncing-ball`, or `bouncing-ball-2` if that is taken) and returns the name.
     pub fn add_unnamed<M, P: IntoProcessor<M>>(&mut self, processor: P) -> Result<String> {
-        let base = P::default_name();
+        self.add_boxed_unnamed(P::default_name(), processor.into_processor())
+    }
+
+    /// Adds a boxed processor under this name, or with a number behind it if that is taken, and returns the name.
+    pub fn add_boxed_unnamed(&mut self, base: impl Into<String>, processor: Box<dyn Processor>) -> Result<String> {
+        let base = base.into();
         // Begins where the last one of this name was found, so that adding stays cheap in large graphs.
         let mut number = self.unnamed.get(&base).copied().unwrap_or(0);
         let name = loop {
@@ -177,7 +182,7 @@ impl Graph {
             }
         };
         self.unnamed.insert(base, number);
-        self.add(name.clone(), processor)?;
+        self.add_boxed(name.clone(), processor)?;
         Ok(name)
     }
 

@@ -29,20 +29,21 @@ pub use frame::VideoFrame;
 #[doc(hidden)]
 pub use gpu::type_of_field;
 pub use gpu::{
-    AdapterChoice, AdapterOptions, Buffer, BufferReadBack, ByteStatistics, CreationStatistics, DiskCacheStatistics, FrameEncoder,
-    FramePainter, GpuContext, GpuOptions, GpuStatistics, Kernel, KernelCall, KernelOptions, KernelStatistics, LeaseReport,
-    MemoryStatistics, PainterOptions, PassShape, Plane, PoolStatistics, ReadBack, ReadBackView, ReadyToken, Scalar, Uniform,
-    UniformField, UniformLayout, UniformNumber, UniformType, UniformValue, Viewport,
+    AdapterChoice, AdapterOptions, Buffer, BufferReadBack, ByteStatistics, CreationStatistics, DeclaredField, DeclaredUniform,
+    DiskCacheStatistics, FrameEncoder, FramePainter, GpuContext, GpuOptions, GpuStatistics, Kernel, KernelBinding, KernelCall,
+    KernelOptions, KernelStatistics, LeaseReport, MemoryStatistics, PainterOptions, PassShape, Plane, PoolStatistics, ReadBack,
+    ReadBackView, ReadyToken, Scalar, Uniform, UniformField, UniformLayout, UniformNumber, UniformType, UniformValue,
+    UploadMemory, Viewport,
 };
 pub use graph::{Graph, GraphSpec, IntoChain, LinkSpec, NodeSpec, PortRef};
-pub use parameters::{Checker, Described, ParameterDescriptor, Tunable, Tuning, check_parameters, make};
+pub use parameters::{Checker, Described, ParameterDescriptor, Tunable, Tuning, check_parameters, check_values, make};
 pub use plan::{Mode, Plan, PlanChange, PlanOptions, PlannedLink, PlannedNode, Role, SegmentPlan};
 pub use port::counts::{Dropped, LinkCounts};
 pub use port::link::Transport;
 pub use port::{Delivery, In, InputOptions, InputSpec, Message, MessageType, Out, OutputOptions, OutputSpec, Pairing, Ports};
 pub use processor::{
-    Context, Counter, FailurePolicy, Filter, Flow, IntoProcessor, MainLoop, Next, PixelShader, PixelStage, Processor, Restart,
-    Sink, Source, StopHandle, Threading,
+    Cadence, Context, Counter, Domain, FailurePolicy, Filter, Flow, IntoProcessor, MainLoop, Next, PixelShader, PixelStage,
+    Processor, Restart, Sink, Source, StopHandle, Threading,
 };
 pub use registry::{Descriptor, PortDescriptor, Registry};
 pub use runtime::{

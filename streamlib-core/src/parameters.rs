@@ -3,8 +3,8 @@
 use std::sync::{Arc, LazyLock};
 
 use schemars::JsonSchema;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{Context, Error, ErrorKind, Result};
@@ -107,7 +107,7 @@ type CheckValues = Box<dyn Fn(&Value) -> Result<()> + Send + Sync>;
 pub struct Tuning {
     /// A JSON object with every parameter.
     values: Value,
-    descriptors: LazyLock<Vec<ParameterDescriptor>>,
+    descriptors: LazyLock<Vec<ParameterDescriptor>, Box<dyn FnOnce() -> Vec<ParameterDescriptor> + Send>>,
     check: CheckValues,
 }
 
@@ -116,7 +116,7 @@ impl<P: Described> Tunable for P {
         let checker = self.checker();
         Tuning {
             values: serde_json::to_value(self.parameters()).unwrap_or_default(),
-            descriptors: LazyLock::new(parameter_descriptors::<P>),
+            descriptors: LazyLock::new(Box::new(parameter_descriptors::<P>)),
             check: Box::new(move |values| checker(&parse::<P>(values)?)),
         }
     }
@@ -138,6 +138,15 @@ pub(crate) fn merge(value: &mut Value, change: &Value) {
 }
 
 impl Tuning {
+    /// For processors that are no [`Described`] ones: `values` is a JSON object with every parameter, `check` refuses what cannot be.
+    pub fn new(
+        values: Value,
+        descriptors: Vec<ParameterDescriptor>,
+        check: impl Fn(&Value) -> Result<()> + Send + Sync + 'static,
+    ) -> Self {
+        Self { values, descriptors: LazyLock::new(Box::new(move || descriptors)), check: Box::new(check) }
+    }
+
     pub(crate) fn values(&self) -> &Value {
         &self.values
     }
@@ -150,7 +159,7 @@ impl Tuning {
     /// `values` with `changes` in them. Refuses what cannot be, or cannot be set while the processor runs.
     pub(crate) fn changed(&self, values: &Value, changes: &Value) -> Result<Value> {
         let descriptors = &*self.descriptors;
-        check(descriptors, changes)?;
+        check_values(descriptors, changes)?;
         let mut changed = values.clone();
         if let (Some(values), Some(changes)) = (changed.as_object_mut(), changes.as_object()) {
             for (name, value) in changes {
@@ -168,7 +177,7 @@ impl Tuning {
 }
 
 /// A parameter of a descriptor.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ParameterDescriptor {
     /// Its name.
     pub name: String,
@@ -189,7 +198,7 @@ pub struct ParameterDescriptor {
 
 /// Makes a `P` from a JSON object of parameters, checked by name, type and range.
 pub fn make<P: Described>(parameters: &Value) -> Result<P> {
-    check(&parameter_descriptors::<P>(), parameters).map_err(|error| error.in_node(P::NAME))?;
+    check_values(&parameter_descriptors::<P>(), parameters).map_err(|error| error.in_node(P::NAME))?;
     let parsed = parse::<P>(parameters).map_err(|error| error.in_node(P::NAME))?;
     P::from_parameters(parsed).map_err(|error| error.in_node(P::NAME))
 }
@@ -224,10 +233,14 @@ pub fn check_parameters<P: Described>(parameters: &P::Parameters) -> Result<()> 
     let values = serde_json::to_value(parameters).map_err(|error| {
         Error::new(ErrorKind::InvalidArgument, "the parameters cannot be written as JSON").caused_by(error).in_node(P::NAME)
     })?;
-    check(&parameter_descriptors::<P>(), &values).and_then(|()| P::check(parameters)).map_err(|error| error.in_node(P::NAME))
+    check_values(&parameter_descriptors::<P>(), &values)
+        .and_then(|()| P::check(parameters))
+        .map_err(|error| error.in_node(P::NAME))
 }
 
-fn check(descriptors: &[ParameterDescriptor], values: &Value) -> Result<()> {
+/// Refuses a JSON object with names that are none of these parameters', and with values out of their ranges. Types are the business of who
+/// reads the values.
+pub fn check_values(descriptors: &[ParameterDescriptor], values: &Value) -> Result<()> {
     let wrong = |message: String, hint: String| Error::new(ErrorKind::InvalidArgument, message).hint(hint);
     let object = match values {
         Value::Null => return Ok(()),

@@ -30,8 +30,8 @@ pub struct Descriptor {
 pub struct PortDescriptor {
     /// Its name.
     pub name: String,
-    /// The Rust type of its messages.
-    pub message: &'static str,
+    /// The type of its messages, as Rust calls it.
+    pub message: String,
     /// The pixel formats, for ports of frames.
     pub formats: Vec<&'static str>,
 }
@@ -88,9 +88,9 @@ impl Registry {
 fn describe<P: Described + IntoProcessor<M>, M>() -> Result<Descriptor> {
     let mut ports = Ports::default();
     P::from_parameters(P::Parameters::default())?.into_processor().ports(&mut ports);
-    let port = |name: &str, message: &'static str, formats: &[crate::PixelFormat]| PortDescriptor {
+    let port = |name: &str, message: &str, formats: &[crate::PixelFormat]| PortDescriptor {
         name: name.into(),
-        message,
+        message: message.into(),
         formats: formats.iter().map(|format| format.name()).collect(),
     };
     Ok(Descriptor {

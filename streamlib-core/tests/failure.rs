@@ -125,6 +125,75 @@ fn bypass_lets_everything_through_that_the_filter_would_take() {
 }
 
 #[test]
+fn skip_passes_over_the_message_at_which_the_filter_failed() {
+    for how in BOTH {
+        let (graph, through, beside) = fork(Faulty::new(how, 5..8), FailurePolicy::Skip, 20);
+        let running = offline().start(graph).unwrap();
+        running.wait_for(Duration::from_secs(20));
+        let told = events(&running);
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told.iter().all(|event| matches!(event.kind, RunEventKind::Failed { reaction: Reaction::Skip, .. })));
+        let (statistics, outcome) = running.wait();
+        outcome.unwrap();
+        assert_eq!(through.seen(), (1000..1005).chain(5..8).chain(1008..1020).collect::<Vec<_>>());
+        assert_eq!(beside.seen(), (0..20).collect::<Vec<_>>());
+        assert_adds_up(&statistics);
+        let faulty = &statistics.nodes["faulty"];
+        assert_eq!((faulty.processed, faulty.errors, faulty.bypassed), (17, 3, 3));
+    }
+}
+
+/// One that cannot be bypassed can pass over a message all the same: it is left out.
+#[test]
+fn skip_leaves_out_what_cannot_go_through() {
+    let mut graph = Graph::new();
+    let sink = Collect::default();
+    let odd = |number: Number, _: &mut Context<'_>| match number.0 {
+        number if number % 2 == 0 => Err(Error::new(ErrorKind::InvalidArgument, "it is even")),
+        number => Ok(Odd(number)),
+    };
+    graph.add("numbers", Numbers::up_to(6)).unwrap();
+    graph.add("odd", odd).unwrap();
+    graph.add("back", |odd: Odd, _: &mut Context<'_>| Ok(Number(odd.0))).unwrap();
+    graph.add("sink", sink.clone()).unwrap();
+    for (from, to) in [("numbers", "odd"), ("odd", "back"), ("back", "sink")] {
+        graph.connect(from, to).unwrap();
+    }
+    graph.on_failure("odd", FailurePolicy::Skip).unwrap();
+    let statistics = offline().run(graph).unwrap();
+    assert_eq!(sink.seen(), [1, 3, 5]);
+    assert_eq!((statistics.nodes["odd"].errors, statistics.nodes["odd"].bypassed), (3, 0));
+    assert_adds_up(&statistics);
+}
+
+#[derive(Clone)]
+struct Odd(u64);
+impl Message for Odd {}
+
+/// Neither a source nor one that fails before it takes its message can go on.
+#[test]
+fn skip_ends_the_run_where_there_is_no_message_to_pass_over() {
+    let hasty = Hasty { calls: 0, threading: Threading::Shared, input: In::default(), output: Out::default() };
+    let mut graph = Graph::new();
+    graph.chain((Numbers::up_to(20), hasty, Collect::default())).unwrap();
+    graph.on_failure("hasty", FailurePolicy::Skip).unwrap();
+    assert_eq!(offline().run(graph).unwrap_err().node(), Some("hasty"));
+    let mut graph = Graph::new();
+    graph.add("source", FaultySource).unwrap();
+    graph.add("sink", Collect::default()).unwrap();
+    graph.connect("source", "sink").unwrap();
+    graph.on_failure("source", FailurePolicy::Skip).unwrap();
+    assert_eq!(offline().run(graph).unwrap_err().node(), Some("source"));
+}
+
+struct FaultySource;
+impl Source<Number> for FaultySource {
+    fn produce(&mut self, _: &mut Context<'_>) -> Result<Next<Number>> {
+        Err(Error::new(ErrorKind::Io, "nothing comes"))
+    }
+}
+
+#[test]
 fn what_gives_something_else_than_it_takes_cannot_be_bypassed() {
     let mut graph = Graph::new();
     graph.add("numbers", Numbers::up_to(1)).unwrap();

@@ -5,7 +5,7 @@ mod block;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use streamlib_core::{
-    Context, Counter, Described, FrameRate, Kernel, Next, OutputOptions, Result, Size, Source, Timestamp, Tunable, VideoFormat,
+    Cadence, Context, Described, FrameRate, Kernel, Next, OutputOptions, Result, Size, Source, Timestamp, Tunable, VideoFormat,
     VideoFrame, check_parameters,
 };
 
@@ -23,13 +23,8 @@ const SWEEP_SECONDS: f64 = 4.0;
 /// ahead), `gpu_behind` (the GPU had too much to do).
 pub struct TestPattern {
     parameters: TestPatternParameters,
-    next: u64,
-    /// The number of the picture whose time is `origin`.
-    base: u64,
-    origin: Option<Timestamp>,
+    cadence: Cadence,
     draw: Kernel,
-    skipped: Counter,
-    gpu_behind: Counter,
 }
 
 /// What can be set of a [`TestPattern`].
@@ -69,39 +64,7 @@ impl TestPattern {
     /// A pattern of this size and rate.
     pub fn new(parameters: TestPatternParameters) -> Result<Self> {
         check_parameters::<Self>(&parameters)?;
-        Ok(Self {
-            parameters,
-            next: 0,
-            base: 0,
-            origin: None,
-            draw: Kernel::default(),
-            skipped: Counter::default(),
-            gpu_behind: Counter::default(),
-        })
-    }
-
-    /// Waits until the next picture is due and returns its number; `None` if the run is ending.
-    fn next_number(&mut self, cx: &Context<'_>) -> Option<u64> {
-        let rate = self.parameters.rate;
-        if !cx.is_offline() {
-            // Pictures whose successor is due already are missed.
-            let origin = *self.origin.get_or_insert_with(|| cx.now());
-            let since = Timestamp::ZERO + cx.now().saturating_since(origin);
-            let due = (self.base + rate.index_at(since)).max(self.next);
-            self.skipped.add(due - self.next);
-            self.next = due;
-            if !cx.wait_until(self.time_of(due)) {
-                return None;
-            }
-        }
-        self.next += 1;
-        Some(self.next - 1)
-    }
-
-    /// The capture time of a picture: live, the first one's is the moment at which it was asked for.
-    fn time_of(&self, sequence: u64) -> Timestamp {
-        let since = self.parameters.rate.timestamp_of(sequence.saturating_sub(self.base)).saturating_since(Timestamp::ZERO);
-        self.origin.unwrap_or_default() + since
+        Ok(Self { cadence: Cadence::new(parameters.rate), parameters, draw: Kernel::default() })
     }
 
     fn uniform(&self, sequence: u64, time: Timestamp) -> Uniform {
@@ -140,11 +103,7 @@ impl Described for TestPattern {
     }
 
     fn set_parameters(&mut self, parameters: TestPatternParameters, _: &mut Context<'_>) -> Result<()> {
-        if parameters.rate != self.parameters.rate {
-            // The next picture keeps its time; those after it follow at the new rate.
-            self.origin = Some(self.time_of(self.next));
-            self.base = self.next;
-        }
+        self.cadence.set_rate(parameters.rate);
         self.parameters = parameters;
         Ok(())
     }
@@ -160,21 +119,14 @@ impl Source for TestPattern {
     }
 
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
-        self.skipped = cx.counter("skipped");
-        self.gpu_behind = cx.counter("gpu_behind");
+        self.cadence.count(cx);
         cx.announce(VideoFormat::rgba8(self.parameters.size))?;
-        // After a failure its numbers and times go on: who aligns or records them cannot go back.
         self.draw = cx.gpu()?.kernel(Self::NAME, WGSL)?;
         self.draw.check_uniform::<Uniform>("parameters")
     }
 
     fn produce(&mut self, cx: &mut Context<'_>) -> Result<Next<VideoFrame>> {
-        let Some(sequence) = self.next_number(cx) else { return Ok(Next::Skip) };
-        if !cx.admit(self.time_of(self.next)) {
-            self.gpu_behind.add(1);
-            return Ok(Next::Skip);
-        }
-        let time = self.time_of(sequence);
+        let Some((sequence, time)) = self.cadence.next(cx) else { return Ok(Next::Skip) };
         let frame = cx.frame(VideoFormat::rgba8(self.parameters.size))?;
         let mut frame = frame.with_time(time).with_sequence(sequence);
         let uniform = self.uniform(sequence, time);

@@ -16,7 +16,7 @@ const ROOM: usize = 1024;
 
 /// A number for something that can be bound, or that binds: never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct ResourceId(u64);
+pub(crate) struct ResourceId(u64);
 
 impl ResourceId {
     pub(super) fn new() -> Self {
@@ -27,6 +27,10 @@ impl ResourceId {
     /// What tells two bindings of one resource apart: no resource has this number.
     pub(super) fn of_size(bytes: u64) -> Self {
         Self(bytes | SIZE)
+    }
+
+    pub(crate) fn number(self) -> u64 {
+        self.0
     }
 
     fn is_size(self) -> bool {

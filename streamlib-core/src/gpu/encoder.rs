@@ -132,17 +132,25 @@ impl FrameEncoder {
     ///
     /// What is not written keeps its colour: draw into it with a kernel that writes some of its texels, or a render pass that loads.
     pub fn edit(&mut self, frame: VideoFrame) -> Result<VideoFrame> {
-        let id = frame.lease().id();
-        let is_it = |lease: &&Lease<Texture>| lease.id() == id;
-        // What this encoder keeps it for comes before the change.
-        let kept = self.read.iter().filter(is_it).count() + self.written.iter().filter(is_it).count();
-        if frame.lease().is_unshared(1 + kept) {
-            frame.lease().unpublish();
+        if self.edit_in_place(&frame) {
             return Ok(frame);
         }
         let mut copy = frame.like()?;
         self.copy(&frame, &mut copy)?;
         Ok(copy)
+    }
+
+    /// Whether the picture may be changed where it is, in this encoder: nobody but this handle holds it. Then it can be written from now on.
+    pub fn edit_in_place(&mut self, frame: &VideoFrame) -> bool {
+        let id = frame.lease().id();
+        let is_it = |lease: &&Lease<Texture>| lease.id() == id;
+        // What this encoder keeps it for comes before the change.
+        let kept = self.read.iter().filter(is_it).count() + self.written.iter().filter(is_it).count();
+        let is_unshared = frame.lease().is_unshared(1 + kept);
+        if is_unshared {
+            frame.lease().unpublish();
+        }
+        is_unshared
     }
 
     /// Starts bringing the pixels of `frame` to the CPU. Does not block; see [`ReadBack::wait`].

@@ -37,8 +37,8 @@ pub use device::{ByteStatistics, CreationStatistics};
 pub use disk_cache::DiskCacheStatistics;
 pub use encoder::FrameEncoder;
 pub use kernel::{
-    Kernel, KernelCall, KernelOptions, KernelStatistics, Scalar, Uniform, UniformField, UniformLayout, UniformNumber,
-    UniformType, UniformValue, type_of_field,
+    DeclaredField, DeclaredUniform, Kernel, KernelBinding, KernelCall, KernelOptions, KernelStatistics, Scalar, Uniform,
+    UniformField, UniformLayout, UniformNumber, UniformType, UniformValue, type_of_field,
 };
 pub use painter::{FramePainter, PainterOptions, Viewport};
 pub(crate) use pixel::{Draft, PixelFunction, PixelGroup};
@@ -50,7 +50,7 @@ pub(crate) use texture::Texture;
 pub use timeline::ReadyToken;
 pub(crate) use timeline::Timeline;
 pub(crate) use timer::PassTimer;
-pub use upload::Plane;
+pub use upload::{Plane, UploadMemory};
 
 use crate::{Result, VideoFormat, VideoFrame};
 
@@ -281,6 +281,13 @@ impl GpuContext {
         })?;
         let key = texture::TextureKey::new(format, pool.device())?;
         Ok(VideoFrame::new(pool.take(key, taker)?, format))
+    }
+
+    /// The same, but only one that is free.
+    pub(crate) fn free_frame_like(lease: &Lease<Texture>, format: VideoFormat, taker: &Arc<str>) -> Option<VideoFrame> {
+        let pool = lease.pool()?;
+        let key = texture::TextureKey::new(format, pool.device()).ok()?;
+        Some(VideoFrame::new(pool.find(key, taker)?, format))
     }
 
     /// A new encoder with nothing recorded.

@@ -52,6 +52,8 @@ pub struct PoolStatistics {
 /// Something that is out of its pool.
 #[derive(Clone, Debug)]
 pub struct LeaseReport {
+    /// What is out, for as long as it exists: that of a frame's texture is [`VideoFrame::lease_id`](crate::VideoFrame::lease_id).
+    pub id: u64,
     /// The node that took it.
     pub taken_by: Arc<str>,
     /// How long ago.
@@ -102,16 +104,18 @@ impl<R: Resource> Pool<R> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// One of this key that nobody uses, its contents undefined. Does not block.
+    pub(super) fn find(&self, key: R::Key, taker: &Arc<str>) -> Option<Lease<R>> {
+        let mut state = self.state();
+        let slot = state.free.get_mut(&key).and_then(Vec::pop)?;
+        state.statistics.in_use += 1;
+        Some(Lease::first(slot, taker))
+    }
+
     /// One of this key, its contents undefined. Waits up to two seconds when the budget is used up, then fails with
     /// [`ErrorKind::OutOfMemory`](crate::ErrorKind::OutOfMemory), saying who holds what.
     pub(super) fn take(&self, key: R::Key, taker: &Arc<str>) -> Result<Lease<R>> {
-        let find = || {
-            let mut state = self.state();
-            let slot = state.free.get_mut(&key).and_then(Vec::pop)?;
-            state.statistics.in_use += 1;
-            Some(Lease::first(slot, taker))
-        };
-        match self.budget.reserve(R::WHAT, &key, R::bytes(key), find)? {
+        match self.budget.reserve(R::WHAT, &key, R::bytes(key), || self.find(key, taker))? {
             Room::Found(lease) => Ok(lease),
             Room::Reserved(reservation) => self.create(key, taker, reservation),
         }
@@ -180,7 +184,8 @@ impl<R: Resource> Pooled for Pool<R> {
     fn leases(&self) -> Vec<LeaseReport> {
         let report = |slot: &Arc<Slot<R>>| {
             let (taken_by, since) = slot.taken()?;
-            Some(LeaseReport { taken_by, held: since.elapsed(), what: R::describe(slot.key), bytes: R::bytes(slot.key) })
+            let (id, held) = (slot.id.number(), since.elapsed());
+            Some(LeaseReport { id, taken_by, held, what: R::describe(slot.key), bytes: R::bytes(slot.key) })
         };
         self.state().slots.iter().filter_map(report).collect()
     }

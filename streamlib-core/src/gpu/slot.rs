@@ -24,8 +24,8 @@ pub(super) struct Slot<R: Resource> {
     ready: AtomicU64,
     published: AtomicBool,
     taken: Mutex<Option<(Arc<str>, Instant)>>,
-    /// Its bytes are free once it is gone.
-    _reservation: Reservation,
+    /// Its bytes are free once it is gone; none if they have been given up before.
+    reservation: Mutex<Option<Reservation>>,
 }
 
 impl<R: Resource> Slot<R> {
@@ -40,7 +40,7 @@ impl<R: Resource> Slot<R> {
             ready: AtomicU64::new(NOT_SUBMITTED),
             published: AtomicBool::new(false),
             taken: Mutex::new(None),
-            _reservation: reservation,
+            reservation: Mutex::new(Some(reservation)),
         }
     }
 
@@ -80,7 +80,7 @@ impl<R: Resource> Lease<R> {
         Self { slot }
     }
 
-    pub(super) fn id(&self) -> ResourceId {
+    pub(crate) fn id(&self) -> ResourceId {
         self.slot.id
     }
 
@@ -95,6 +95,12 @@ impl<R: Resource> Lease<R> {
     /// Whether it is of this device.
     pub(super) fn is_of(&self, device: &Arc<Device>) -> bool {
         self.pool().is_some_and(|pool| Arc::ptr_eq(pool.device(), device))
+    }
+
+    /// It counts against no budget any more.
+    pub(super) fn give_up_reservation(&self) {
+        let reservation = self.slot.reservation.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(reservation);
     }
 
     /// Who took it.

@@ -36,6 +36,8 @@ pub(super) struct Staging {
     direction: Direction,
     is_mapped: AtomicBool,
     has_failed: AtomicBool,
+    /// Whether who reads it has it for himself.
+    is_kept: AtomicBool,
     fate: AtomicU64,
 }
 
@@ -93,8 +95,8 @@ impl Resource for Staging {
             }
         };
         let is_mapped = AtomicBool::new(key.direction == Direction::Upload);
-        let has_failed = AtomicBool::new(false);
-        Ok(Self { raw, direction: key.direction, is_mapped, has_failed, fate: AtomicU64::new(Fate::Pending.number()) })
+        let (has_failed, is_kept) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self { raw, direction: key.direction, is_mapped, has_failed, is_kept, fate: AtomicU64::new(Fate::Pending.number()) })
     }
 
     fn restore(&self) {
@@ -107,7 +109,7 @@ impl Resource for Staging {
     /// What could not be mapped is not, nor are uploads that the GPU has not given back.
     fn is_reusable(&self) -> bool {
         let is_as_new = self.is_mapped.load(Ordering::Acquire) == (self.direction == Direction::Upload);
-        is_as_new && !self.has_failed.load(Ordering::Acquire)
+        is_as_new && !self.has_failed.load(Ordering::Acquire) && !self.is_kept.load(Ordering::Acquire)
     }
 }
 
@@ -214,14 +216,14 @@ impl Mapped {
         let view = self.raw().get_mapped_range(..);
         let view = view
             .map_err(|error| Error::new(ErrorKind::Gpu, "the GPU could not give its memory back to the CPU").caused_by(error))?;
-        Ok(MappedView { view, _staging: self.staging })
+        Ok(MappedView { view, staging: self.staging })
     }
 }
 
 /// Mapped bytes. The memory is used again once this is dropped: the view goes first.
 pub(super) struct MappedView {
     view: wgpu::BufferView,
-    _staging: Lease<Staging>,
+    staging: Lease<Staging>,
 }
 
 impl Deref for MappedView {
@@ -300,6 +302,14 @@ impl ReadBackView {
     pub fn rows(&self) -> impl Iterator<Item = &[u8]> {
         let length = self.format().row_bytes();
         self.chunks_exact(self.stride()).map(move |row| &row[..length])
+    }
+
+    /// Takes its memory out of the pool and its budget: for who keeps it for long. It is freed, and not used again, when this is dropped.
+    #[must_use]
+    pub fn keep(self) -> Self {
+        self.view.staging.resource().is_kept.store(true, Ordering::Release);
+        self.view.staging.give_up_reservation();
+        self
     }
 
     /// A copy without padding, `format().bytes()` long.

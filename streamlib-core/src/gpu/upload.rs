@@ -1,9 +1,11 @@
 //! Pixels on their way from the CPU to a frame: one copy into reused staging memory, in the layout of the frame's texture.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::FrameEncoder;
+use super::slot::Lease;
 use super::staging::{Staging, padded_row_bytes};
+use super::{FrameEncoder, GpuContext};
 use crate::{Error, ErrorKind, PixelFormat, Result, VideoFormat, VideoFrame};
 
 /// A plane of a picture in CPU memory: rows that begin `stride` bytes apart. After the last row nothing need follow.
@@ -141,13 +143,24 @@ impl FrameEncoder {
 
     /// Lets `fill` write the texture's rows, which lie so many bytes apart, and records their way into the texture.
     fn stage(&mut self, frame: &mut VideoFrame, fill: impl FnOnce(&mut wgpu::BufferViewMut, usize)) -> Result<()> {
+        Self::check_writable(frame)?;
+        let memory = self.gpu().upload_memory(frame.format(), &frame.lease().taker())?;
+        fill(&mut memory.staging.write(memory.bytes())?, padded_row_bytes(frame.format()) as usize);
+        self.upload_from(frame, memory)
+    }
+
+    /// Records the way of what was written to `memory` into the texture of `frame`, which must have the same format.
+    pub fn upload_from(&mut self, frame: &mut VideoFrame, memory: UploadMemory) -> Result<()> {
+        let UploadMemory { staging, format } = memory;
+        if format.texture_size() != frame.format().texture_size() || format.pixel != frame.format().pixel {
+            let message = format!("pixels of {format} cannot be uploaded to a frame of {}", frame.format());
+            return Err(Error::new(ErrorKind::InvalidArgument, message).hint("both must have one format"));
+        }
         self.writes(frame)?;
-        let (format, extent) = (frame.format(), frame.format().texture_size());
+        let extent = format.texture_size();
         let padded = padded_row_bytes(format);
         let size = padded as usize * extent.height as usize;
         let gpu = self.gpu().clone();
-        let staging = Staging::for_upload(&gpu, size as u64, &frame.lease().taker())?;
-        fill(&mut staging.write(size as u64)?, padded as usize);
         let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(padded), rows_per_image: None };
         self.commands().copy_buffer_to_texture(
             wgpu::TexelCopyBufferInfo { buffer: staging.raw(), layout },
@@ -159,6 +172,49 @@ impl FrameEncoder {
         bytes.uploaded.fetch_add(format.bytes() as u64, Ordering::Relaxed);
         bytes.row_padding.fetch_add((size - format.bytes()) as u64, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// Memory for the pixels of a frame on their way to the GPU: what may have to be waited for is had before anything is written.
+pub struct UploadMemory {
+    staging: Lease<Staging>,
+    format: VideoFormat,
+}
+
+impl GpuContext {
+    /// Memory for a picture of this format. Waits up to two seconds when the budget is used up, then fails, saying who holds what.
+    pub fn upload_memory(&self, format: VideoFormat, taker: &Arc<str>) -> Result<UploadMemory> {
+        let bytes = u64::from(padded_row_bytes(format)) * u64::from(format.texture_size().height);
+        Ok(UploadMemory { staging: Staging::for_upload(self, bytes, taker)?, format })
+    }
+}
+
+impl UploadMemory {
+    fn bytes(&self) -> u64 {
+        u64::from(padded_row_bytes(self.format)) * u64::from(self.format.texture_size().height)
+    }
+
+    /// Writes the rows of the texture from the first on, each [`VideoFormat::row_bytes`] long. Does not block.
+    pub fn write_rows<'a>(&mut self, rows: impl IntoIterator<Item = &'a [u8]>) -> Result<()> {
+        let (row_bytes, padded) = (self.format.row_bytes(), padded_row_bytes(self.format) as usize);
+        let height = self.format.texture_size().height as usize;
+        let mut view = self.staging.write(self.bytes())?;
+        let mut written = 0;
+        for (index, row) in rows.into_iter().enumerate() {
+            if row.len() != row_bytes || index >= height {
+                let message = format!("row {index} of {} bytes is none of {}", row.len(), self.format);
+                return Err(
+                    Error::new(ErrorKind::InvalidArgument, message).hint(format!("it takes {height} rows of {row_bytes} bytes"))
+                );
+            }
+            view.slice(index * padded..index * padded + row_bytes).copy_from_slice(row);
+            written += 1;
+        }
+        match written == height {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::InvalidArgument, format!("{written} rows are no picture of {}", self.format))
+                .hint(format!("it takes {height} rows of {row_bytes} bytes"))),
+        }
     }
 }
 

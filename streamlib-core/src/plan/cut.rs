@@ -88,7 +88,7 @@ pub(super) fn insert(graph: &GraphSpec, fusion: bool) -> (Vec<PlannedNode>, Vec<
         to.sort_unstable();
         to.dedup();
         if to.is_empty() {
-            wires.push(Wire { from, to: link.to, delivery, message: input.message });
+            wires.push(Wire { from, to: link.to, delivery, message: input.message.clone() });
             continue;
         }
         let converter = *converters.entry((from, input.formats.clone())).or_insert_with(|| {
@@ -96,7 +96,7 @@ pub(super) fn insert(graph: &GraphSpec, fusion: bool) -> (Vec<PlannedNode>, Vec<
             let name = unique(format!("{}-to-{targets}", graph.nodes[link.from.node].name));
             let role = Role::Convert { from: formats.clone(), accepted: input.formats.clone(), to };
             nodes.push(planned(name, role, FailurePolicy::Stop));
-            wires.push(Wire { from, to: PortRef { node: nodes.len() - 1, port: 0 }, delivery, message: input.message });
+            wires.push(Wire { from, to: PortRef { node: nodes.len() - 1, port: 0 }, delivery, message: input.message.clone() });
             nodes.len() - 1
         });
         wires.push(Wire {
@@ -115,7 +115,7 @@ fn policy_of_pass(graph: &GraphSpec, shaders: &[usize], keeps_format: bool) -> F
     let Some(first) = policies.next() else { return FailurePolicy::Stop };
     match first {
         // Past it, pictures would go in a format that nobody behind it takes.
-        FailurePolicy::Bypass if !keeps_format => FailurePolicy::Stop,
+        FailurePolicy::Bypass | FailurePolicy::Skip if !keeps_format => FailurePolicy::Stop,
         first if policies.all(|policy| policy == first) => first,
         _ => FailurePolicy::Stop,
     }
@@ -156,35 +156,46 @@ pub(super) fn cut(graph: &GraphSpec, nodes: &mut [PlannedNode], wires: &[Wire], 
         incoming[wire.to.node].push(wire.from.node);
         outgoing[wire.from.node].push(wire.to.node);
     }
-    let wants_own = |nodes: &[PlannedNode], node: usize| match nodes[node].role {
-        Role::Processor(index) => graph.nodes[index].threading == Threading::Own,
-        Role::Convert { .. } | Role::Draw { .. } => false,
+    let threading = |nodes: &[PlannedNode], node: usize| match nodes[node].role {
+        Role::Processor(index) => graph.nodes[index].threading,
+        Role::Convert { .. } | Role::Draw { .. } => Threading::Shared,
     };
     let mut segments: Vec<SegmentPlan> = Vec::new();
+    // Whether a node cannot be in its producer's segment.
+    let wants_apart = |nodes: &[PlannedNode], segments: &[SegmentPlan], node: usize, producer: usize| match threading(nodes, node)
+    {
+        Threading::Shared => None,
+        Threading::Own => Some("it blocks or computes for long"),
+        Threading::Within(domain) if segments[nodes[producer].segment].domain == Some(domain) => None,
+        Threading::Within(domain) => Some(domain.name),
+    };
     for &node in order {
         let converts = matches!(nodes[node].role, Role::Convert { .. });
         let reason = match incoming[node].as_slice() {
             [] => Some("a source"),
-            [producer] if wants_own(nodes, node) => {
+            [producer] => match wants_apart(nodes, &segments, node, *producer) {
                 // A conversion that was given a thread for this node alone is its neighbour.
-                let with_converter = matches!(nodes[*producer].role, Role::Convert { .. }) && outgoing[*producer].len() == 1;
-                (!with_converter).then_some("it blocks or computes for long")
-            }
-            [_] if converts && matches!(outgoing[node].as_slice(), [only] if wants_own(nodes, *only)) => {
+                Some(_) if matches!(nodes[*producer].role, Role::Convert { .. }) && outgoing[*producer].len() == 1 => None,
                 // Frames that the queue drops are not converted.
-                Some("it converts for a consumer on its own thread")
-            }
-            [_] => None,
+                None if converts
+                    && matches!(outgoing[node].as_slice(), [only] if wants_apart(nodes, &segments, *only, *producer).is_some()) =>
+                {
+                    Some("it converts for a consumer on its own thread")
+                }
+                reason => reason,
+            },
             _ => Some("it has several inputs"),
         };
         nodes[node].segment = match (reason, incoming[node].as_slice()) {
             (None, [producer, ..]) => nodes[*producer].segment,
             (reason, _) => {
                 let reason = reason.unwrap_or("a source");
-                segments.push(SegmentPlan { name: nodes[node].name.clone(), nodes: Vec::new(), reason });
+                segments.push(SegmentPlan { name: nodes[node].name.clone(), nodes: Vec::new(), reason, domain: None });
                 segments.len() - 1
             }
         };
+        let domain = &mut segments[nodes[node].segment].domain;
+        *domain = domain.or(threading(nodes, node).domain());
         segments[nodes[node].segment].nodes.push(node);
     }
     segments

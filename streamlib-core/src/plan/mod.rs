@@ -10,7 +10,7 @@ use std::fmt::Write;
 use crate::graph::{GraphSpec, PortRef, conversion};
 use crate::port::link::Transport;
 use crate::port::{Delivery, MessageType};
-use crate::processor::FailurePolicy;
+use crate::processor::{Domain, FailurePolicy};
 use crate::{PixelFormat, Result};
 use cut::{check_inputs, cut, insert, topological_order};
 
@@ -112,6 +112,8 @@ pub struct SegmentPlan {
     pub nodes: Vec<usize>,
     /// Why it has a thread of its own.
     pub reason: &'static str,
+    /// Whose thread it is, if some of its nodes ask for a domain.
+    pub domain: Option<Domain>,
 }
 
 /// How a graph will run.
@@ -171,7 +173,7 @@ impl Plan {
                 ),
                 from: wire.from,
                 to: wire.to,
-                message: wire.message,
+                message: wire.message.clone(),
                 transport: match nodes[wire.from.node].segment == nodes[wire.to.node].segment {
                     true => Transport::Direct,
                     false if mode == Mode::Offline => Transport::Queue(Delivery::Block(wire.delivery.capacity())),

@@ -5,8 +5,10 @@ mod fifo;
 pub(crate) mod link;
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,10 +64,11 @@ impl Message for VideoFrame {
 }
 
 /// The identity of a message type.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct MessageType {
     id: TypeId,
-    name: &'static str,
+    variant: u64,
+    name: Cow<'static, str>,
     make_link: fn(Transport) -> Arc<dyn AnyLink>,
 }
 
@@ -74,14 +77,25 @@ impl MessageType {
     pub fn of<T: Message>() -> Self {
         Self {
             id: TypeId::of::<T>(),
-            name: std::any::type_name::<T>(),
+            variant: 0,
+            name: Cow::Borrowed(std::any::type_name::<T>()),
             make_link: |transport| Arc::new(Link::<T>::new(transport)),
         }
     }
 
-    /// The type's path in Rust.
-    pub fn name(&self) -> &'static str {
-        self.name
+    /// One of the types that are all `T` in Rust: those of a language with types of its own. Two of different numbers cannot be linked.
+    pub fn variant<T: Message>(variant: u64, name: impl Into<String>) -> Self {
+        Self { variant, name: Cow::Owned(name.into()), ..Self::of::<T>() }
+    }
+
+    /// The type's path in Rust, or the variant's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Itself if it is `T` in Rust, else `T`.
+    fn or<T: Message>(self) -> Self {
+        if self.id == TypeId::of::<T>() { self } else { Self::of::<T>() }
     }
 
     pub(crate) fn make_link(&self, transport: Transport) -> Arc<dyn AnyLink> {
@@ -91,13 +105,13 @@ impl MessageType {
 
 impl PartialEq for MessageType {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id
+        self.id == other.id && self.variant == other.variant
     }
 }
 
 impl fmt::Debug for MessageType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
+        f.write_str(&self.name)
     }
 }
 
@@ -138,6 +152,26 @@ impl fmt::Display for Delivery {
             Self::DropOldest(capacity) => write!(f, "drop-oldest({capacity})"),
             Self::Block(capacity) => write!(f, "block({capacity})"),
         }
+    }
+}
+
+/// The same, read.
+impl FromStr for Delivery {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = || {
+            Error::new(ErrorKind::InvalidArgument, format!("'{text}' is no delivery policy"))
+                .hint("there is: latest, drop-oldest(N), block(N)")
+        };
+        let number = |rest: &str| rest.strip_prefix('(')?.strip_suffix(')')?.parse().ok();
+        let policy = match (text.strip_prefix("drop-oldest"), text.strip_prefix("block")) {
+            (Some(rest), _) => Self::DropOldest(number(rest).ok_or_else(wrong)?),
+            (_, Some(rest)) => Self::Block(number(rest).ok_or_else(wrong)?),
+            _ if text == "latest" => Self::Latest,
+            _ => return Err(wrong()),
+        };
+        policy.check()
     }
 }
 
@@ -243,25 +277,37 @@ pub struct Ports {
 impl Ports {
     /// Declares an input; keep what is returned to take messages with.
     pub fn input<T: Message>(&mut self, options: InputOptions) -> In<T> {
-        self.inputs.push(InputSpec {
+        self.declare_input(InputSpec {
             name: options.name.into(),
             message: MessageType::of::<T>(),
             formats: options.formats.unwrap_or_else(T::default_formats).to_vec(),
             delivery: options.delivery,
             required: options.required,
             pairing: options.pairing,
-        });
+        })
+    }
+
+    /// The same for ports that are only known while the program runs. It takes `T`, or the variant of it that the spec names.
+    pub fn declare_input<T: Message>(&mut self, input: InputSpec) -> In<T> {
+        let message = input.message.or::<T>();
+        self.inputs.push(InputSpec { message, ..input });
         In { index: self.inputs.len() - 1, message: PhantomData }
     }
 
     /// Declares an output; keep what is returned to send messages with.
     pub fn output<T: Message>(&mut self, options: OutputOptions) -> Out<T> {
-        self.outputs.push(OutputSpec {
+        self.declare_output(OutputSpec {
             name: options.name.into(),
             message: MessageType::of::<T>(),
             formats: options.formats.unwrap_or_else(T::default_formats).to_vec(),
             size: options.size,
-        });
+        })
+    }
+
+    /// The same for ports that are only known while the program runs. It gives `T`, or the variant of it that the spec names.
+    pub fn declare_output<T: Message>(&mut self, output: OutputSpec) -> Out<T> {
+        let message = output.message.or::<T>();
+        self.outputs.push(OutputSpec { message, ..output });
         Out { index: self.outputs.len() - 1, message: PhantomData }
     }
 }

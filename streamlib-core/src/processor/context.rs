@@ -136,10 +136,13 @@ impl Context<'_> {
         }
     }
 
-    /// Notes what the node, a pixel shader, asks for; the pass that its plan has inserted behind it draws that.
-    pub(crate) fn note_stage(&mut self, frame: &mut VideoFrame, parameters: &[u8]) {
-        if let Some((group, stage)) = &self.ports.stage {
-            group.note(frame.draft_for(group), *stage, parameters);
+    /// For processors with a [`pixel_function`](crate::Processor::pixel_function): the parameters of this frame, in the layout that the WGSL
+    /// declares. The pass that the plan has inserted behind the node draws that; nothing is drawn now.
+    pub fn shade(&mut self, frame: &mut VideoFrame, parameters: &[u8]) -> Result<()> {
+        match &self.ports.stage {
+            Some((group, stage)) => group.note(frame.draft_for(group), *stage, parameters),
+            None => Err(Error::new(ErrorKind::InvalidArgument, "a processor without a pixel function cannot shade")
+                .hint("return one from `pixel_function`")),
         }
     }
 

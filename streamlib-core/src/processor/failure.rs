@@ -16,6 +16,10 @@ pub enum FailurePolicy {
     /// left out, unless it cannot even be set up. The run then goes on to its end and returns the first such error there; when
     /// every sink has been left out it ends. Costs a filter one more texture, because its last message is kept.
     Bypass,
+    /// Only the message at which it failed is passed over: of a filter that gives what it takes it goes through unchanged, otherwise it is left
+    /// out. The next is processed as usual. A failure to set up is as under `Stop`; so is one before the message was taken, and any of a
+    /// source, which has none. Costs a filter one more texture, because its last message is kept.
+    Skip,
     /// Its [`setup`](crate::Processor::setup) is called again after a while, and it goes on. Meanwhile a live graph drops what
     /// comes to it, counted as `restarting`; an offline graph waits. When its inputs end meanwhile it is not tried again, and
     /// the run returns its error; so it does when it is stopped meanwhile. A source that has given something before owes nothing.
@@ -52,12 +56,13 @@ impl Restart {
     }
 }
 
-/// `stop`, `bypass`, `restart`.
+/// `stop`, `bypass`, `skip`, `restart`.
 impl fmt::Display for FailurePolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Stop => "stop",
             Self::Bypass => "bypass",
+            Self::Skip => "skip",
             Self::Restart(_) => "restart",
         })
     }

@@ -1,6 +1,7 @@
 //! What people implement: the general `Processor`, and three small traits that cover most of them.
 
 mod adapt;
+mod cadence;
 mod context;
 mod failure;
 mod pixel;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use adapt::IntoProcessor;
+pub use cadence::Cadence;
 pub use context::{Context, Counter, StopHandle};
 pub(crate) use context::{Environment, NodePorts};
 pub use failure::{FailurePolicy, Restart};
@@ -28,6 +30,25 @@ pub enum Flow {
     End,
 }
 
+/// What processors have in common that are best called from one thread: an interpreter with a lock. Neighbours of one domain share a
+/// segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Domain {
+    /// What it is called in plans; two of one name are the same.
+    pub name: &'static str,
+    /// Runs the life of each of its segments' threads: gets the thread ready, calls what it is given once, puts things back. What
+    /// must not be held while the segment waits is not held during that call.
+    pub around: fn(life: &mut (dyn FnMut() + Send)),
+}
+
+impl PartialEq for Domain {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Domain {}
+
 /// On which thread a processor runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Threading {
@@ -36,6 +57,18 @@ pub enum Threading {
     Shared,
     /// On one of its own: it blocks, or it computes for long.
     Own,
+    /// On its producer's if that is a segment of this domain, else on one of its own.
+    Within(Domain),
+}
+
+impl Threading {
+    /// The domain it asks for.
+    pub(crate) fn domain(self) -> Option<Domain> {
+        match self {
+            Self::Within(domain) => Some(domain),
+            Self::Shared | Self::Own => None,
+        }
+    }
 }
 
 /// The general processor: any number of ports of any types.
@@ -63,9 +96,8 @@ pub trait Processor: Send + 'static {
         wgpu::Features::empty()
     }
 
-    /// What it does to a pixel, if that is all it does: then it only notes its parameters, and a pass that the plan inserts draws. Implement
-    /// [`PixelShader`] instead.
-    #[doc(hidden)]
+    /// What it does to a pixel, if that is all it does: then it only says its parameters with [`Context::shade`], and a pass that the plan
+    /// inserts draws. In Rust, [`PixelShader`] is the way to write one. Default: it does something else.
     fn pixel_function(&self) -> Result<Option<PixelStage>> {
         Ok(None)
     }

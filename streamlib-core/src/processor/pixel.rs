@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::{Context, Flow, IntoProcessor, Processor};
-use crate::gpu::{PixelFunction, Uniform};
+use crate::gpu::{DeclaredUniform, PixelFunction, Uniform};
 use crate::port::{In, InputOptions, Out, OutputOptions, Ports};
 use crate::{Result, Tunable, VideoFrame};
 
@@ -102,13 +102,26 @@ impl<P: PixelShader> Processor for PixelNode<P> {
     fn process(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
         if let Some(mut frame) = cx.take(self.input) {
             let uniform = self.shader.uniform(&frame)?;
-            cx.note_stage(&mut frame, bytemuck::bytes_of(&uniform));
+            cx.shade(&mut frame, bytemuck::bytes_of(&uniform))?;
             cx.send(self.output, frame);
         }
         Ok(Flow::Continue)
     }
 }
 
-/// The checked WGSL of a pixel shader.
+/// The checked WGSL of a pixel shader. Whoever writes [`PixelShader`]s in Rust needs none.
 #[derive(Clone, Debug)]
 pub struct PixelStage(pub(crate) Arc<PixelFunction>);
+
+impl PixelStage {
+    /// Of this text, as [`PixelShader::WGSL`] has it. Mistakes are [`ErrorKind::InvalidArgument`](crate::ErrorKind::InvalidArgument) with line, column
+    /// and text.
+    pub fn new(wgsl: &str) -> Result<Self> {
+        PixelFunction::with_declared(wgsl).map(|function| Self(Arc::new(function)))
+    }
+
+    /// What the function takes as its third argument, if it has one: what [`Context::shade`] is to be given.
+    pub fn parameters(&self) -> Option<&DeclaredUniform> {
+        self.0.parameters()
+    }
+}

@@ -8,7 +8,7 @@ use smallvec::smallvec;
 use super::convert::Convert;
 use super::draw::Draw;
 use super::incoming::Incoming;
-use super::segment::{Join, Node};
+use super::segment::{Join, Node, NodeKind};
 use crate::gpu::{PixelGroup, StagedPass};
 use crate::graph::GraphSpec;
 use crate::plan::{Plan, Role};
@@ -56,8 +56,11 @@ pub(super) fn assemble(
         nodes.push(processor.map(|processor| {
             let mut ports = ends.of(index, &planned.name, inputs, outputs);
             ports.stage = stages.remove(&index);
-            let is_inserted = !matches!(planned.role, Role::Processor(_));
-            Node::new(processor, ports, planned.is_sink, is_inserted, planned.on_failure, join)
+            let kind = match planned.role {
+                Role::Processor(position) => NodeKind::Named { is_filter: spec.nodes[position].is_filter() },
+                Role::Convert { .. } | Role::Draw { .. } => NodeKind::Inserted,
+            };
+            Node::new(processor, ports, planned.is_sink, kind, planned.on_failure, join)
         }));
     }
     Ok(nodes)

@@ -53,6 +53,8 @@ pub enum Reaction {
     Stop,
     /// The run goes on without it.
     Bypass,
+    /// It goes on with the next message.
+    Skip,
     /// It is set up again after this time.
     RestartAfter(Duration),
     /// It was to be set up again, but its inputs have ended, or the run was stopped. The run returns this error.

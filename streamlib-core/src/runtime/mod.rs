@@ -147,6 +147,26 @@ impl Runtime {
         Self { options, gpu: Arc::new(Gpu { context: Mutex::new(Some(gpu)), is_given: true }) }
     }
 
+    /// How it runs graphs.
+    pub fn options(&self) -> &RuntimeOptions {
+        &self.options
+    }
+
+    /// Another one on the same GPU, which either of them opens when a graph of its first needs it.
+    pub fn with_options(&self, options: RuntimeOptions) -> Self {
+        Self { options, gpu: self.gpu.clone() }
+    }
+
+    /// The GPU. Opened now if no graph has needed it so far.
+    pub fn gpu(&self) -> Result<GpuContext> {
+        self.gpu.get(&self.options.gpu, wgpu::Features::empty())
+    }
+
+    /// The GPU, if it is open.
+    pub fn opened_gpu(&self) -> Option<GpuContext> {
+        self.gpu.context.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// How the graph would run.
     pub fn plan(&self, graph: &Graph) -> Result<Plan> {
         Plan::new(graph.spec(), PlanOptions { mode: self.options.mode, fusion: self.options.fusion })
@@ -154,8 +174,7 @@ impl Runtime {
 
     /// Runs a graph to its end and returns what it did. Blocks; lends this thread to a processor that needs the main thread.
     pub fn run(&self, graph: Graph) -> Result<Statistics> {
-        let main_loop = graph.main_loop();
-        let running = self.start_with(graph, main_loop.clone())?;
+        let (running, main_loop) = self.start_lending(graph)?;
         if let Some(main_loop) = main_loop {
             main_loop.run(&|| running.is_over());
         }
@@ -166,8 +185,7 @@ impl Runtime {
     /// The same, and shows `observe` the running graph every `interval` on another thread, and once more at the end, also when it
     /// ends in an error. This is where to watch its statistics and events, set parameters and stop it.
     pub fn run_with(&self, graph: Graph, interval: Duration, mut observe: impl FnMut(&Running) + Send) -> Result<Statistics> {
-        let main_loop = graph.main_loop();
-        let running = self.start_with(graph, main_loop.clone())?;
+        let (running, main_loop) = self.start_lending(graph)?;
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !running.wait_for(interval) {
@@ -190,6 +208,13 @@ impl Runtime {
                 .hint("call Runtime::run on the main thread instead"));
         }
         self.start_with(graph, None)
+    }
+
+    /// Starts a graph like [`start`](Self::start). What is returned beside it, if a processor needs the main thread, is to be run there until
+    /// the run is over.
+    pub fn start_lending(&self, graph: Graph) -> Result<(Running, Option<Arc<dyn MainLoop>>)> {
+        let main_loop = graph.main_loop();
+        Ok((self.start_with(graph, main_loop.clone())?, main_loop))
     }
 
     fn start_with(&self, graph: Graph, main_loop: Option<Arc<dyn MainLoop>>) -> Result<Running> {
@@ -247,7 +272,14 @@ impl Runtime {
             let name = plan.segments[number].name.clone();
             let waker = runner.waker();
             let (outgoing, incoming) = (std::mem::take(&mut leaving[number]), std::mem::take(&mut arriving[number]));
-            let thread = std::thread::Builder::new().name(name.clone()).spawn(move || runner.run());
+            let thread = std::thread::Builder::new().name(name.clone());
+            let thread = match plan.segments[number].domain {
+                None => thread.spawn(move || runner.run()),
+                Some(domain) => thread.spawn(move || {
+                    let mut runner = Some(runner);
+                    (domain.around)(&mut || runner.take().into_iter().for_each(Segment::run));
+                }),
+            };
             let thread = thread.map_err(|error| {
                 shared.advance_to(Phase::Discarding);
                 Error::new(ErrorKind::Io, format!("cannot start a thread for '{name}'")).caused_by(error)
@@ -439,6 +471,11 @@ impl Running {
     /// Blocks until it has ended, at most for `timeout`. Whether it has.
     pub fn wait_for(&self, timeout: Duration) -> bool {
         self.outcome.wait(Some(timeout)).is_some()
+    }
+
+    /// How it ended; `None` while it goes on.
+    pub fn outcome(&self) -> Option<Result<()>> {
+        self.outcome.wait(Some(Duration::ZERO))
     }
 
     /// Blocks until it has ended. Returns what it did, and the first error if there was one: statistics are worth having then

@@ -242,10 +242,16 @@ impl<'a> KernelCall<'a> {
         Ok(self)
     }
 
-    /// The value of a uniform whose layout the caller knows.
-    pub(in crate::gpu) fn uniform_bytes(mut self, name: &str, value: &[u8]) -> Result<Self> {
+    /// The value of a uniform whose layout the caller knows from [`Kernel::bindings`]. What is missing at its end is zero;
+    /// padding to a multiple of 16 bytes may be there.
+    pub fn uniform_bytes(mut self, name: &str, value: &[u8]) -> Result<Self> {
         let named = self.compiled.uniform_named(name).map_err(|message| self.kernel.wrong(message))?;
         if let Some((place, uniform)) = named {
+            let declared = uniform.declared.bytes as usize;
+            if value.len() > declared.next_multiple_of(16) {
+                let message = format!("takes {declared} bytes as '{name}', but was given {}", value.len());
+                return Err(self.kernel.wrong(message));
+            }
             let bytes = &mut self.uniforms[place];
             bytes.clear();
             bytes.extend_from_slice(value);

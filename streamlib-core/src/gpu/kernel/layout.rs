@@ -189,20 +189,31 @@ macro_rules! uniform_fields {
     };
 }
 
-/// A uniform as the WGSL declares it.
+/// A uniform as the WGSL declares it: for those who fill in its bytes by themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::gpu) struct DeclaredUniform {
+pub struct DeclaredUniform {
     /// Its size, the padding at its end included.
-    pub(in crate::gpu) bytes: u32,
+    pub bytes: u32,
     /// One without a name where it is a single value.
-    pub(in crate::gpu) fields: Vec<DeclaredField>,
+    pub fields: Vec<DeclaredField>,
 }
 
+/// A field of a uniform as the WGSL declares it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::gpu) struct DeclaredField {
-    pub(in crate::gpu) name: Option<String>,
-    pub(in crate::gpu) offset: u32,
-    pub(in crate::gpu) ty: UniformType,
+pub struct DeclaredField {
+    /// Of fields of inner structs `inner.field`. Those that begin with an underscore are padding.
+    pub name: Option<String>,
+    /// Bytes from the start of the uniform.
+    pub offset: u32,
+    /// What it is.
+    pub ty: UniformType,
+}
+
+impl DeclaredField {
+    /// Whether nobody need give it.
+    pub fn is_padding(&self) -> bool {
+        self.name.as_deref().is_some_and(is_padding)
+    }
 }
 
 impl DeclaredUniform {

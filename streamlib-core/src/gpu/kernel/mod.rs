@@ -10,8 +10,9 @@ use std::sync::Arc;
 pub(super) use cache::KernelCache;
 pub use cache::KernelStatistics;
 pub use call::{KernelCall, UniformNumber};
-pub(super) use layout::DeclaredUniform;
-pub use layout::{Scalar, Uniform, UniformField, UniformLayout, UniformType, UniformValue, type_of_field};
+pub use layout::{
+    DeclaredField, DeclaredUniform, Scalar, Uniform, UniformField, UniformLayout, UniformType, UniformValue, type_of_field,
+};
 
 use super::GpuContext;
 use super::bind_groups::Layout;
@@ -57,6 +58,26 @@ pub struct KernelOptions<'a> {
     pub entry_point: Option<&'a str>,
     /// Values of `override`s. Default: those that the WGSL gives them.
     pub constants: &'a [(&'a str, f64)],
+}
+
+/// What a name that a kernel declares stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KernelBinding<'a> {
+    /// A texture that is read: give a frame with [`KernelCall::texture`].
+    Texture,
+    /// A texture that is written: give a frame with [`KernelCall::texture_mut`].
+    StorageTexture,
+    /// Choose how it samples with [`KernelCall::sampler`], or leave it.
+    Sampler,
+    /// Elements: [`KernelCall::buffer`], or [`KernelCall::buffer_mut`] for those that are written.
+    Buffer {
+        /// Whether the kernel writes it.
+        is_written: bool,
+    },
+    /// Parameters: [`KernelCall::uniform`], [`KernelCall::fields`] or [`KernelCall::uniform_bytes`].
+    Uniform(&'a DeclaredUniform),
+    /// Nothing uses it. It may be given, whatever it is.
+    Unused,
 }
 
 /// What the cache keeps: nothing in it knows who asked.
@@ -187,6 +208,25 @@ impl Kernel {
     /// The names that can be given, each with what it is: `dst: a storage texture (texture_storage_2d<rgba8unorm, write>)`.
     pub fn describe(&self) -> String {
         self.compiled.as_ref().map_or_else(String::new, |compiled| compiled.interface.describe())
+    }
+
+    /// What it declares, by name.
+    pub fn bindings(&self) -> impl Iterator<Item = (&str, KernelBinding<'_>)> {
+        self.compiled.iter().flat_map(|compiled| {
+            let Interface { bindings, uniforms, unused, .. } = &compiled.interface;
+            let bindings = bindings.iter().map(|binding| {
+                let kind = match binding.kind {
+                    BindingKind::Texture => KernelBinding::Texture,
+                    BindingKind::StorageTexture { access: wgpu::StorageTextureAccess::ReadOnly, .. } => KernelBinding::Texture,
+                    BindingKind::StorageTexture { .. } => KernelBinding::StorageTexture,
+                    BindingKind::Sampler => KernelBinding::Sampler,
+                    BindingKind::Buffer { is_written, .. } => KernelBinding::Buffer { is_written },
+                };
+                (&*binding.name, kind)
+            });
+            let uniforms = uniforms.iter().map(|uniform| (&*uniform.name, KernelBinding::Uniform(&uniform.declared)));
+            bindings.chain(uniforms).chain(unused.iter().map(|name| (&**name, KernelBinding::Unused)))
+        })
     }
 
     /// Fails unless a uniform of this name lies in memory as `U` does. For `setup`: [`KernelCall::uniform`] asks the same once.

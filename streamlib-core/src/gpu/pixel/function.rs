@@ -3,9 +3,9 @@
 use naga::common::wgsl::TypeContext as _;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
-use crate::gpu::kernel::{DeclaredUniform, Uniform};
 use crate::gpu::uniform::MAX_UNIFORM_BYTES;
 use crate::gpu::wgsl;
+use crate::gpu::{DeclaredUniform, Uniform};
 use crate::{Error, ErrorKind, Result};
 
 /// What the function of a pixel shader is called.
@@ -13,6 +13,10 @@ const NAME: &str = "pixel";
 
 /// How it looks.
 const SIGNATURE: &str = "fn pixel(color: vec4f, position: vec2f) -> vec4f, or with its parameters as a third argument, a struct";
+
+fn wrong(message: String) -> Error {
+    Error::new(ErrorKind::InvalidArgument, format!("the pixel shader{message}"))
+}
 
 /// The WGSL of a pixel shader, checked.
 #[derive(Clone, Debug)]
@@ -27,17 +31,29 @@ impl PixelFunction {
     /// Checks the text and that its parameters lie in memory as `U` does. Mistakes are [`ErrorKind::InvalidArgument`] with line,
     /// column and text.
     pub(crate) fn new<U: Uniform>(text: &str) -> Result<Self> {
-        let wrong = |message: String| Error::new(ErrorKind::InvalidArgument, format!("the pixel shader{message}"));
-        let (module, _) = wgsl::checked(text).map_err(|message| wrong(message).hint("correct the WGSL"))?;
-        let this = Self::read(module).map_err(|message| wrong(message).hint(format!("write {SIGNATURE}")))?;
+        let this = Self::parse(text)?;
         this.check_parameters::<U>().map_err(|message| wrong(format!(" {message}")))?;
-        // A function that uses what compute shaders lack is sound by itself.
-        let whole = super::group::stand_alone(&this).map_err(|message| wrong(format!(" cannot be fused: {message}")))?;
+        this.check_fused()
+    }
+
+    /// The same for those who fill in the parameters as they are declared.
+    pub(crate) fn with_declared(text: &str) -> Result<Self> {
+        Self::parse(text)?.check_fused()
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let (module, _) = wgsl::checked(text).map_err(|message| wrong(message).hint("correct the WGSL"))?;
+        Self::read(module).map_err(|message| wrong(message).hint(format!("write {SIGNATURE}")))
+    }
+
+    /// A function that uses what compute shaders lack is sound by itself.
+    fn check_fused(self) -> Result<Self> {
+        let whole = super::group::stand_alone(&self).map_err(|message| wrong(format!(" cannot be fused: {message}")))?;
         let module = naga::front::wgsl::parse_str(&whole).map_err(|error| wrong(format!(" cannot be fused: {error}")))?;
         Validator::new(ValidationFlags::all(), Capabilities::default())
             .validate(&module)
             .map_err(|error| wrong(format!(" cannot run in a compute shader: {}", wgsl::chain(error.as_inner()))))?;
-        Ok(this)
+        Ok(self)
     }
 
     fn read(module: naga::Module) -> Result<Self, String> {
@@ -100,6 +116,11 @@ impl PixelFunction {
             None if size_of::<U>() == 0 => Ok(()),
             None => Err("takes no parameters, but its processor has some: give the function a third argument".into()),
         }
+    }
+
+    /// What it takes as its third argument, if it has one.
+    pub(crate) fn parameters(&self) -> Option<&DeclaredUniform> {
+        self.parameters.as_ref().map(|(_, declared)| declared)
     }
 
     /// Bytes of its parameters; 0 if it has none.

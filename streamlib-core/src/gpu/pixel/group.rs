@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::PixelFunction;
 use crate::gpu::uniform::MAX_UNIFORM_BYTES;
+use crate::{Error, ErrorKind, Result};
 
 /// As many as there are bits that switch them.
 const MAX_STAGES: usize = 32;
@@ -78,11 +79,17 @@ impl PixelGroup {
     }
 
     /// Switches a pixel shader on for this frame, with these parameters.
-    pub(crate) fn note(&self, draft: &mut Draft, stage: usize, parameters: &[u8]) {
+    pub(crate) fn note(&self, draft: &mut Draft, stage: usize, parameters: &[u8]) -> Result<()> {
+        let declared = self.stages[stage].function.parameter_bytes() as usize;
+        if parameters.len() > declared {
+            let message = format!("the pixel shader takes {declared} bytes of parameters, but was given {}", parameters.len());
+            return Err(Error::new(ErrorKind::InvalidArgument, message).hint("lay them out as `PixelStage::parameters` says"));
+        }
         let switches = u32::from_ne_bytes([draft.bytes[0], draft.bytes[1], draft.bytes[2], draft.bytes[3]]) | 1 << stage;
         draft.bytes[..4].copy_from_slice(&switches.to_ne_bytes());
         let offset = self.stages[stage].offset;
         draft.bytes[offset..offset + parameters.len()].copy_from_slice(parameters);
+        Ok(())
     }
 
     /// The WGSL of all, with the function `staged` that applies them: colours are clamped to 0 to 1 after each.
@@ -130,7 +137,7 @@ pub(super) fn stand_alone(function: &PixelFunction) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::kernel::DeclaredUniform;
+    use crate::gpu::DeclaredUniform;
 
     #[test]
     fn parameters_lie_where_the_wgsl_has_them() {
@@ -178,8 +185,8 @@ mod tests {
         let bare = Arc::new(PixelFunction::new::<()>("fn pixel(c: vec4f, p: vec2f) -> vec4f { return c; }").unwrap());
         let group = PixelGroup::new(vec![bare.clone(); 3]).unwrap();
         let mut draft = group.draft();
-        group.note(&mut draft, 2, &[]);
-        group.note(&mut draft, 0, &[]);
+        group.note(&mut draft, 2, &[]).unwrap();
+        group.note(&mut draft, 0, &[]).unwrap();
         assert_eq!(draft.bytes[0], 0b101);
         group.give_back(draft);
         assert_eq!(group.draft().bytes[0], 0);

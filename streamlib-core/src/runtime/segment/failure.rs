@@ -34,6 +34,7 @@ impl Segment {
                 self.shared().tell(Event::LeftOut { error: error.clone(), is_sink: true });
             }
             Reaction::Bypass => node.state = NodeState::Bypassed,
+            Reaction::Skip => {}
             Reaction::RestartAfter(delay) => {
                 node.state = NodeState::Away(Instant::now() + delay);
                 node.failure = Some(error.clone());
@@ -81,6 +82,8 @@ impl Segment {
             FailurePolicy::Bypass if node.is_sink && is_starting => Reaction::Stop,
             FailurePolicy::Bypass if !node.is_sink && node.is_source() => Reaction::Stop,
             FailurePolicy::Bypass => Reaction::Bypass,
+            FailurePolicy::Skip if is_starting || node.is_source() => Reaction::Stop,
+            FailurePolicy::Skip => Reaction::Skip,
             FailurePolicy::Restart(restart) => {
                 let was_well = node.was_well_for(restart.longest_delay);
                 node.failures = if was_well { 1 } else { node.failures.saturating_add(1) };

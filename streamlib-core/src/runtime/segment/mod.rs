@@ -17,13 +17,13 @@ use crate::gpu::attend_errors;
 use crate::plan::Mode;
 use crate::port::counts::DropReason;
 use crate::port::link::AnyLink;
-use crate::processor::Flow;
+use crate::processor::{FailurePolicy, Flow};
 use crate::{Error, ErrorKind, FrameEncoder, Result};
 
 pub(super) use join::Join;
 use join::Readiness;
-pub(super) use node::Node;
 use node::NodeState;
+pub(super) use node::{Node, NodeKind};
 
 /// What one turn of the loop came to.
 enum Turn {
@@ -356,9 +356,15 @@ impl Segment {
                 }
             }
             Err(error) => {
+                let node = &mut self.nodes[index];
+                if node.policy == FailurePolicy::Skip && node.ports.taken == taken {
+                    // The message is still there: the next call would fail at it, too.
+                    node.policy = FailurePolicy::Stop;
+                }
                 self.fail(index, error);
                 let node = &self.nodes[index];
-                if node.state == NodeState::Bypassed && node.ports.taken != taken && node.ports.sent == sent {
+                let goes_on = node.state == NodeState::Bypassed || node.state == NodeState::Running && node.keeps_taken;
+                if goes_on && node.ports.taken != taken && node.ports.sent == sent {
                     self.forward_taken(index);
                 }
             }

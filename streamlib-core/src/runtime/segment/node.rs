@@ -33,6 +33,21 @@ pub(in crate::runtime) struct Node {
     pub(super) failure: Option<Error>,
 }
 
+/// Where a node comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::runtime) enum NodeKind {
+    /// The graph names it. A filter gives what it takes.
+    Named { is_filter: bool },
+    /// The plan has put it there: a filter.
+    Inserted,
+}
+
+impl NodeKind {
+    fn is_filter(self) -> bool {
+        matches!(self, Self::Named { is_filter: true } | Self::Inserted)
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum NodeState {
     Running,
@@ -56,16 +71,16 @@ impl Node {
         processor: Box<dyn Processor>,
         ports: NodePorts,
         is_sink: bool,
-        is_inserted: bool,
+        kind: NodeKind,
         policy: FailurePolicy,
         join: Join,
     ) -> Self {
-        let keeps_taken = policy == FailurePolicy::Bypass && !is_sink;
+        let keeps_taken = matches!(policy, FailurePolicy::Bypass | FailurePolicy::Skip) && kind.is_filter();
         let node = Self {
             processor,
             ports,
             is_sink,
-            is_inserted,
+            is_inserted: kind == NodeKind::Inserted,
             policy,
             join,
             state: NodeState::Running,
