@@ -1,0 +1,155 @@
+//! The process's GPU, and what can be asked of it.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use streamlib::{AdapterOptions, GpuOptions, Runtime, RuntimeOptions, Size, VideoFormat};
+
+use crate::debug::{Alive, Kind};
+use crate::errors::{Outcome, wrong};
+use crate::frame::{VideoFrame, pixel_format};
+use crate::kernel::Kernel;
+use crate::scope;
+
+/// What all graphs of the process run on.
+static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
+
+/// The process's runtime with these options. `change` sets how the GPU is to be opened, if it is not open yet.
+pub(crate) fn runtime(options: RuntimeOptions) -> Runtime {
+    let mut runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let shared = runtime.get_or_insert_with(|| Runtime::new(RuntimeOptions::default()));
+    let gpu = shared.options().gpu.clone();
+    shared.with_options(RuntimeOptions { gpu, ..options })
+}
+
+/// The GPU, if it is open.
+pub(crate) fn opened() -> Option<streamlib::GpuContext> {
+    RUNTIME.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Runtime::opened_gpu)
+}
+
+/// For programs that embed Python: what graphs run on from now on.
+pub fn adopt(gpu: streamlib::GpuContext) {
+    let runtime = Runtime::with_gpu(RuntimeOptions::default(), gpu);
+    *RUNTIME.lock().unwrap_or_else(PoisonError::into_inner) = Some(runtime);
+}
+
+/// The GPU that everything in this process runs on. Opened when it is first asked for, here or by a graph.
+///
+/// `adapter` is a part of the adapter's name; `budget_bytes` bounds the textures and buffers that may exist at once. Both only matter to
+/// the call that opens it: later ones raise `streamlib.BusyError` if they ask for something else.
+#[pyfunction]
+#[pyo3(signature = (*, adapter=None, budget_bytes=None))]
+pub(crate) fn gpu(py: Python<'_>, adapter: Option<String>, budget_bytes: Option<u64>) -> Outcome<GpuContext> {
+    let context = py.detach(|| {
+        let asked = adapter.is_some() || budget_bytes.is_some();
+        let mut gpu = GpuOptions::default();
+        gpu.adapter = AdapterOptions { name: adapter.or(gpu.adapter.name.take()), ..gpu.adapter };
+        gpu.budget_bytes = budget_bytes.unwrap_or(gpu.budget_bytes);
+        let mut runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_open = runtime.as_ref().is_some_and(|runtime| runtime.opened_gpu().is_some());
+        if asked && is_open {
+            return Err(streamlib::Error::new(streamlib::ErrorKind::Busy, "the GPU is open already")
+                .hint("choose the adapter and the budget before the first graph or call that needs the GPU"));
+        }
+        if asked {
+            *runtime = Some(Runtime::new(RuntimeOptions { gpu, ..Default::default() }));
+        }
+        let chosen =
+            runtime.get_or_insert_with(|| Runtime::new(RuntimeOptions::default())).with_options(RuntimeOptions::default());
+        drop(runtime);
+        chosen.gpu()
+    })?;
+    Ok(GpuContext::new(context))
+}
+
+/// Lets go of the GPU. What still holds something of it keeps that.
+#[pyfunction]
+pub(crate) fn close(py: Python<'_>) {
+    let runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner).take();
+    py.detach(|| drop(runtime));
+}
+
+/// The GPU: makes frames and compiles kernels.
+///
+/// Processors are handed it in `setup`; elsewhere `streamlib.gpu()` gives it. All threads may use it.
+#[pyclass(frozen, module = "streamlib")]
+pub struct GpuContext {
+    pub(crate) gpu: streamlib::GpuContext,
+    _alive: Alive,
+}
+
+impl GpuContext {
+    pub(crate) fn new(gpu: streamlib::GpuContext) -> Self {
+        Self { gpu, _alive: Alive::new(Kind::GpuContext) }
+    }
+}
+
+#[pymethods]
+impl GpuContext {
+    /// The adapter's name.
+    #[getter]
+    fn adapter(&self) -> &str {
+        &self.gpu.adapter_choice().chosen.name
+    }
+
+    /// The API through which it is used: `vulkan`, `metal`, `dx12` or `gl`.
+    #[getter]
+    fn backend(&self) -> &'static str {
+        self.gpu.adapter_choice().chosen.backend.to_str()
+    }
+
+    /// Compiles a compute shader, or finds it where it was compiled before, whoever asked. The place for it is `setup`.
+    ///
+    /// `label` names it in errors. `entry_point` chooses among several `@compute` functions, `constants` sets its `override`s. Mistakes in
+    /// the WGSL raise `streamlib.InvalidArgumentError` with line, column and text.
+    #[pyo3(signature = (wgsl, *, label="kernel", entry_point=None, constants=None))]
+    fn kernel(
+        &self,
+        py: Python<'_>,
+        wgsl: &str,
+        label: &str,
+        entry_point: Option<&str>,
+        constants: Option<std::collections::HashMap<String, f64>>,
+    ) -> Outcome<Kernel> {
+        let constants = constants.unwrap_or_default();
+        let constants: Vec<_> = constants.iter().map(|(name, value)| (&**name, *value)).collect();
+        let options = streamlib::KernelOptions { entry_point, constants: &constants };
+        let kernel = py.detach(|| self.gpu.kernel_with(label, wgsl, &options))?;
+        Ok(Kernel::new(py, kernel, self.gpu.clone()))
+    }
+
+    /// A pooled frame whose pixels are undefined.
+    ///
+    /// Waits up to two seconds, without the interpreter's lock, when the memory budget is used up; then raises
+    /// `streamlib.OutOfMemoryError`, which says who holds what.
+    #[pyo3(signature = (width, height, format="rgba8"))]
+    fn frame(&self, py: Python<'_>, width: u32, height: u32, format: &str) -> Outcome<VideoFrame> {
+        let format = VideoFormat::rgba8(Size::new(width, height)?).with_pixel(pixel_format(format)?);
+        let taker = scope::taker();
+        let frame = py.detach(|| self.gpu.frame(format, taker))?;
+        Ok(VideoFrame::new(py, frame, self.gpu.clone()))
+    }
+
+    /// Blocks until the GPU has done everything that was submitted before this call, without the interpreter's lock.
+    #[pyo3(signature = (timeout=30.0))]
+    fn wait_idle(&self, py: Python<'_>, timeout: f64) -> Outcome<()> {
+        let timeout = seconds("timeout", timeout)?;
+        py.detach(|| scope::flush().and_then(|()| self.gpu.wait_idle(timeout)))?;
+        Ok(())
+    }
+
+    /// What the GPU did and holds, as JSON.
+    fn _statistics(&self, py: Python<'_>) -> String {
+        py.detach(|| serde_json::to_string(&self.gpu.statistics()).unwrap_or_default())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<streamlib.GpuContext {:?} ({})>", self.adapter(), self.backend())
+    }
+}
+
+/// A duration from seconds.
+pub(crate) fn seconds(argument: &str, seconds: f64) -> Outcome<Duration> {
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong(argument, format!("{seconds} is no number of seconds from 0 on")))
+}

@@ -1,0 +1,530 @@
+//! Graphs, and their runs.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
+use pyo3::types::{PyDict, PyList};
+use pyo3::{PyTraverseError, PyVisit};
+use serde_json::Value;
+use streamlib::{
+    Delivery, Error, ErrorKind, FailurePolicy, Mode, Processor, Reaction, RunEventKind, Running, RuntimeOptions, Stop,
+};
+
+use crate::debug::{Alive, Kind, holders_of};
+use crate::declaration::{Declaration, policy};
+use crate::errors::{Outcome, raised, to_python, wrong_type};
+use crate::frame::{dumps, loads};
+use crate::gpu::{runtime, seconds};
+use crate::node::{Instance, Node};
+use crate::registry::{BuiltIn, make};
+
+/// How often a waiting main thread looks whether somebody has pressed Ctrl-C.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Processors and the links between their ports, and their run. `streamlib.Graph` is the face of it.
+#[pyclass(frozen, weakref, module = "streamlib._native")]
+pub struct Graph {
+    state: Mutex<State>,
+    _alive: Alive,
+}
+
+#[derive(Default)]
+struct State {
+    /// What the graph was made of: so that it can run again.
+    steps: Vec<Step>,
+    /// What will run next, if it has been made.
+    graph: Option<streamlib::Graph>,
+    run: Option<Arc<Running>>,
+    ended: Option<Ended>,
+}
+
+/// What is left of the last run. Of the exceptions of processors only the one that is raised: it knows the frames that it has gone through, and
+/// they know this graph, so Python's garbage collector has to see it.
+struct Ended {
+    statistics: String,
+    events: Vec<Happened>,
+    outcome: streamlib::Result<()>,
+    exception: Option<Py<PyAny>>,
+}
+
+/// An event, without the exception.
+#[derive(Clone)]
+struct Happened {
+    time: i64,
+    node: Arc<str>,
+    what: &'static str,
+    reaction: Option<&'static str>,
+    failures: Option<u32>,
+    error: Option<Error>,
+}
+
+impl Happened {
+    fn all(run: &Running) -> Vec<Self> {
+        let mut events = run.events();
+        std::iter::from_fn(|| events.next(Duration::ZERO)).map(Self::of).collect()
+    }
+
+    fn of(event: streamlib::RunEvent) -> Self {
+        let mut happened =
+            Self { time: event.time.as_nanos(), node: event.node, what: "other", reaction: None, failures: None, error: None };
+        match event.kind {
+            RunEventKind::Failed { error, reaction } => {
+                happened.what = "failed";
+                happened.error = Some(plain(&error));
+                happened.reaction = Some(match reaction {
+                    Reaction::Stop => "stop",
+                    Reaction::Bypass => "bypass",
+                    Reaction::Skip => "skip",
+                    Reaction::RestartAfter(_) => "restart",
+                    Reaction::GiveUp => "give up",
+                });
+            }
+            RunEventKind::Restarted { failures } => {
+                happened.what = "restarted";
+                happened.failures = Some(failures);
+            }
+            RunEventKind::ParametersRefused { error } => {
+                happened.what = "parameters refused";
+                happened.error = Some(plain(&error));
+            }
+            _ => {}
+        }
+        happened
+    }
+}
+
+/// The error without its causes.
+fn plain(error: &Error) -> Error {
+    let text = error.to_string();
+    let text = error.node().and_then(|node| text.strip_prefix(&format!("node '{node}': "))).unwrap_or(&text).to_owned();
+    let plain = Error::new(error.kind(), text);
+    match error.node() {
+        Some(node) => plain.in_node(node),
+        None => plain,
+    }
+}
+
+enum Step {
+    Add { name: String, recipe: Recipe },
+    Connect { from: String, to: String, delivery: Option<Delivery> },
+    OnFailure { node: String, policy: FailurePolicy },
+    SetEnabled { node: String, enabled: bool },
+}
+
+enum Recipe {
+    BuiltIn(String, Value),
+    Python(Arc<Instance>, Value),
+}
+
+impl Recipe {
+    fn make(&self) -> streamlib::Result<Box<dyn Processor>> {
+        match self {
+            Self::BuiltIn(name, parameters) => make(name, parameters),
+            Self::Python(instance, values) => Ok(Box::new(Node::new(instance.clone(), values.clone()))),
+        }
+    }
+}
+
+impl Step {
+    fn apply(&self, graph: &mut streamlib::Graph) -> streamlib::Result<()> {
+        match self {
+            Self::Add { name, recipe } => graph.add_boxed(name, recipe.make()?),
+            Self::Connect { from, to, delivery: None } => graph.connect(from, to),
+            Self::Connect { from, to, delivery: Some(delivery) } => graph.connect_with(from, to, *delivery),
+            Self::OnFailure { node, policy } => graph.on_failure(node, *policy),
+            Self::SetEnabled { node, enabled } => graph.set_enabled(node, *enabled),
+        }
+    }
+}
+
+impl State {
+    /// The graph as it is described, made again if the last one was used up.
+    fn graph(&mut self) -> streamlib::Result<&mut streamlib::Graph> {
+        let graph = match self.graph.take() {
+            Some(graph) => graph,
+            None => {
+                let mut graph = streamlib::Graph::new();
+                self.steps.iter().try_for_each(|step| step.apply(&mut graph))?;
+                graph
+            }
+        };
+        Ok(self.graph.insert(graph))
+    }
+
+    fn take_step(&mut self, step: Step) -> streamlib::Result<()> {
+        self.refuse_running()?;
+        step.apply(self.graph()?)?;
+        self.steps.push(step);
+        Ok(())
+    }
+
+    fn refuse_running(&self) -> streamlib::Result<()> {
+        match self.running() {
+            Some(run) if !run.is_over() => {
+                Err(Error::new(ErrorKind::Busy, "the graph is running").hint("stop it before you change it or start it again"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn running(&self) -> Option<&Arc<Running>> {
+        self.run.as_ref()
+    }
+}
+
+impl Graph {
+    fn state(&self, py: Python<'_>) -> MutexGuard<'_, State> {
+        self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn step(&self, py: Python<'_>, step: Step) -> Outcome<()> {
+        Ok(self.state(py).take_step(step)?)
+    }
+
+    /// The run that is under way.
+    fn run(&self, py: Python<'_>) -> Outcome<Arc<Running>> {
+        let run = self.state(py).running().cloned().filter(|run| !run.is_over());
+        run.ok_or_else(|| Error::new(ErrorKind::InvalidArgument, "the graph is not running").hint("start it first").into())
+    }
+
+    /// Puts what is left of a run that is over in its place.
+    fn settle(&self, py: Python<'_>) {
+        let run = self.state(py).running().cloned().filter(|run| run.is_over());
+        let Some(run) = run else { return };
+        let (statistics, events) =
+            py.detach(|| (serde_json::to_string(&run.statistics()).unwrap_or_default(), Happened::all(&run)));
+        let outcome = run.outcome().unwrap_or(Ok(()));
+        let exception = outcome.as_ref().err().and_then(|error| raised(py, error));
+        // The exception is kept once.
+        let outcome = if exception.is_some() { outcome.map_err(|error| plain(&error)) } else { outcome };
+        let ended = Ended { statistics, events, outcome, exception };
+        let mut state = self.state(py);
+        let left = match &state.run {
+            Some(current) if Arc::ptr_eq(current, &run) => {
+                state.ended = Some(ended);
+                state.run.take()
+            }
+            _ => None,
+        };
+        drop(state);
+        py.detach(|| drop((left, run)));
+    }
+
+    /// What a signal does to the run that is under way.
+    pub(crate) fn stopper(&self) -> impl Fn() + Send + 'static {
+        let run = self.state.lock().unwrap_or_else(PoisonError::into_inner).run.as_ref().map(Arc::downgrade);
+        move || {
+            if let Some(run) = run.as_ref().and_then(std::sync::Weak::upgrade) {
+                run.stop(Stop::Drain);
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl Graph {
+    #[new]
+    fn new() -> Self {
+        Self { state: Mutex::default(), _alive: Alive::new(Kind::Graph) }
+    }
+
+    /// Adds a processor and returns its name: `base`, or that with a number behind it if it is taken, where no `name` is given.
+    #[pyo3(signature = (processor, name, declaration, values))]
+    fn add(
+        &self,
+        py: Python<'_>,
+        processor: &Bound<'_, PyAny>,
+        name: Option<String>,
+        declaration: Option<Py<Declaration>>,
+        values: &str,
+    ) -> Outcome<String> {
+        let (base, recipe, made) = match (processor.cast::<BuiltIn>(), declaration) {
+            (Ok(built_in), _) => {
+                let built_in = built_in.get();
+                let (kind, parameters) = built_in.recipe();
+                (built_in.name().to_owned(), Recipe::BuiltIn(kind, parameters), built_in.take())
+            }
+            (Err(_), Some(declaration)) => {
+                let base = declaration.get().name.clone();
+                let values = serde_json::from_str(values).unwrap_or_default();
+                let instance = Instance { object: processor.clone().unbind(), declaration };
+                (base, Recipe::Python(Arc::new(instance), values), None)
+            }
+            (Err(_), None) => return Err(wrong_type("processor", "a processor", processor)),
+        };
+        let mut state = self.state(py);
+        state.refuse_running()?;
+        if let Recipe::Python(instance, _) = &recipe {
+            let is_it = |step: &Step| match step {
+                Step::Add { recipe: Recipe::Python(other, _), name } => other.object.is(&instance.object).then(|| name.clone()),
+                _ => None,
+            };
+            if let Some(name) = state.steps.iter().find_map(is_it) {
+                return Err(Error::new(ErrorKind::InvalidGraph, format!("this processor was added already, as '{name}'"))
+                    .hint("make another object of its class")
+                    .into());
+            }
+        }
+        let made = match made {
+            Some(made) => made,
+            None => recipe.make()?,
+        };
+        let graph = state.graph()?;
+        let name = match name {
+            Some(name) => graph.add_boxed(&name, made).map(|()| name)?,
+            None => graph.add_boxed_unnamed(base, made)?,
+        };
+        state.steps.push(Step::Add { name: name.clone(), recipe });
+        Ok(name)
+    }
+
+    #[pyo3(signature = (from_, to, delivery=None))]
+    fn connect(&self, py: Python<'_>, from_: String, to: String, delivery: Option<&str>) -> Outcome<()> {
+        let delivery = delivery.map(str::parse).transpose()?;
+        self.step(py, Step::Connect { from: from_, to, delivery })
+    }
+
+    fn on_failure(&self, py: Python<'_>, node: String, reaction: &str) -> Outcome<()> {
+        let policy = policy(reaction)?;
+        self.step(py, Step::OnFailure { node, policy })
+    }
+
+    /// Switches a filter off or on: in the run that is under way, else in the next.
+    fn set_enabled(&self, py: Python<'_>, node: String, enabled: bool) -> Outcome<()> {
+        match self.run(py) {
+            Ok(run) => Ok(run.set_enabled(&node, enabled)?),
+            Err(_) => self.step(py, Step::SetEnabled { node, enabled }),
+        }
+    }
+
+    /// Sets parameters of a node of the run that is under way. `changes` is a JSON object.
+    #[pyo3(signature = (node, changes: "dict[str, typing.Any]"))]
+    fn set(&self, py: Python<'_>, node: &str, changes: &Bound<'_, PyDict>) -> Outcome<()> {
+        let run = self.run(py)?;
+        let changes: Value = serde_json::from_str(&dumps(py, changes)?).unwrap_or_default();
+        py.detach(|| run.set_parameters(node, changes))?;
+        Ok(())
+    }
+
+    /// The parameters of a node of the run that is under way, as they were set last.
+    #[pyo3(signature = (node) -> "dict[str, typing.Any]")]
+    fn parameters<'py>(&self, py: Python<'py>, node: &str) -> Outcome<Bound<'py, PyAny>> {
+        let run = self.run(py)?;
+        let values = py.detach(|| run.parameters(node))?;
+        Ok(loads(py, &values.to_string())?)
+    }
+
+    /// Starts a run and returns at once; if this thread is lent to a processor that needs the main one, when it is over.
+    #[pyo3(signature = (*, lend, offline, frames, duration, drain_deadline, max_in_flight, fusion))]
+    #[allow(clippy::too_many_arguments, reason = "Python calls it with names")]
+    fn start(
+        &self,
+        py: Python<'_>,
+        lend: bool,
+        offline: bool,
+        frames: Option<u64>,
+        duration: Option<f64>,
+        drain_deadline: f64,
+        max_in_flight: Option<usize>,
+        fusion: bool,
+    ) -> Outcome<()> {
+        let options = RuntimeOptions {
+            mode: if offline { Mode::Offline } else { Mode::Live },
+            frames,
+            duration: duration.map(|duration| seconds("duration", duration)).transpose()?,
+            drain_deadline: seconds("drain_deadline", drain_deadline)?,
+            max_in_flight,
+            fusion,
+            // Python's own handlers stay: see `streamlib.graphs`.
+            stop_on_signals: false,
+            ..RuntimeOptions::default()
+        };
+        self.settle(py);
+        let mut state = self.state(py);
+        state.refuse_running()?;
+        state.graph()?;
+        let graph = state.graph.take().unwrap_or_default();
+        drop(state);
+        let (run, main_loop) = py.detach(|| match lend {
+            true => runtime(options).start_lending(graph),
+            false => Ok((runtime(options).start(graph)?, None)),
+        })?;
+        let run = Arc::new(run);
+        self.state(py).run = Some(run.clone());
+        if let Some(main_loop) = main_loop {
+            py.detach(|| main_loop.run(&|| run.is_over()));
+        }
+        Ok(())
+    }
+
+    /// Asks the run to end. Returns at once.
+    fn stop(&self, py: Python<'_>, drain: bool) {
+        let run = self.state(py).running().cloned();
+        if let Some(run) = run {
+            py.detach(|| run.stop(if drain { Stop::Drain } else { Stop::Discard }));
+        }
+    }
+
+    /// Waits until the run is over, without the interpreter's lock; whether it is. Python's signal handlers run meanwhile.
+    #[pyo3(signature = (timeout=None))]
+    fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> Outcome<bool> {
+        let timeout = timeout.map(|timeout| seconds("timeout", timeout)).transpose()?;
+        let run = self.state(py).running().cloned();
+        let Some(run) = run else { return Ok(true) };
+        let begin = std::time::Instant::now();
+        loop {
+            let left = timeout.map_or(LOOK, |timeout| timeout.saturating_sub(begin.elapsed()).min(LOOK));
+            if py.detach(|| run.wait_for(left)) {
+                drop(run);
+                self.settle(py);
+                return Ok(true);
+            }
+            if timeout.is_some_and(|timeout| begin.elapsed() >= timeout) {
+                return Ok(false);
+            }
+            py.check_signals()?;
+        }
+    }
+
+    /// Raises what ended the last run, if that was an error.
+    fn raise_error(&self, py: Python<'_>) -> Outcome<()> {
+        let state = self.state(py);
+        let Some(ended) = &state.ended else { return Ok(()) };
+        let (exception, outcome) = (ended.exception.as_ref().map(|exception| exception.clone_ref(py)), ended.outcome.clone());
+        drop(state);
+        match (exception, outcome) {
+            (Some(exception), _) => Err(PyErr::from_value(exception.into_bound(py)).into()),
+            (None, Err(error)) => Err(to_python(py, &error).into()),
+            (None, Ok(())) => Ok(()),
+        }
+    }
+
+    fn pause(&self, py: Python<'_>) -> Outcome<()> {
+        self.run(py)?.pause();
+        Ok(())
+    }
+
+    fn resume(&self, py: Python<'_>) -> Outcome<()> {
+        self.run(py)?.resume();
+        Ok(())
+    }
+
+    /// Whether a run is under way.
+    #[getter]
+    fn is_running(&self, py: Python<'_>) -> bool {
+        self.run(py).is_ok()
+    }
+
+    /// What the run has done so far, or the last one did, as JSON.
+    fn statistics(&self, py: Python<'_>) -> Outcome<String> {
+        self.settle(py);
+        let (run, ended) = {
+            let state = self.state(py);
+            (state.running().cloned(), state.ended.as_ref().map(|ended| ended.statistics.clone()))
+        };
+        match (run, ended) {
+            (Some(run), _) => Ok(py.detach(|| serde_json::to_string(&run.statistics()).unwrap_or_default())),
+            (None, Some(ended)) => Ok(ended),
+            (None, None) => {
+                Err(Error::new(ErrorKind::InvalidArgument, "the graph has not run yet").hint("start it first").into())
+            }
+        }
+    }
+
+    /// How the graph runs, or would run, in words.
+    #[pyo3(signature = (*, offline, fusion))]
+    fn explain(&self, py: Python<'_>, offline: bool, fusion: bool) -> Outcome<String> {
+        self.settle(py);
+        let mut state = self.state(py);
+        if let Some(run) = state.running() {
+            return Ok(run.plan().explain());
+        }
+        let mode = if offline { Mode::Offline } else { Mode::Live };
+        let options = RuntimeOptions { mode, fusion, ..Default::default() };
+        let plan = runtime(options).plan(state.graph()?)?;
+        Ok(plan.explain())
+    }
+
+    /// What happened to the processors of the run: a list of dicts.
+    #[pyo3(signature = () -> "list[dict[str, typing.Any]]")]
+    fn events<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, PyList>> {
+        self.settle(py);
+        let (run, ended) = {
+            let state = self.state(py);
+            (state.running().cloned(), state.ended.as_ref().map(|ended| ended.events.clone()))
+        };
+        let events = run.map_or_else(|| ended.unwrap_or_default(), |run| Happened::all(&run));
+        let list = PyList::empty(py);
+        for event in events {
+            let row = PyDict::new(py);
+            row.set_item("time", event.time)?;
+            row.set_item("node", &*event.node)?;
+            row.set_item("event", event.what)?;
+            if let Some(error) = &event.error {
+                row.set_item("error", to_python(py, error).value(py))?;
+            }
+            if let Some(reaction) = event.reaction {
+                row.set_item("reaction", reaction)?;
+            }
+            if let Some(failures) = event.failures {
+                row.set_item("failures", failures)?;
+            }
+            list.append(row)?;
+        }
+        Ok(list)
+    }
+
+    /// Which textures, buffers and staging memory are out, and which Python objects hold them: a list of dicts.
+    #[pyo3(signature = () -> "list[dict[str, typing.Any]]")]
+    fn leases<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, PyList>> {
+        let leases = py.detach(|| crate::gpu::opened().map(|gpu| gpu.leases()).unwrap_or_default());
+        let list = PyList::empty(py);
+        for lease in leases {
+            let row = PyDict::new(py);
+            row.set_item("what", lease.what)?;
+            row.set_item("bytes", lease.bytes)?;
+            row.set_item("taken_by", &*lease.taken_by)?;
+            row.set_item("held_seconds", lease.held.as_secs_f64())?;
+            let holders = PyList::empty(py);
+            for (node, file, line) in holders_of(lease.id) {
+                let holder = PyDict::new(py);
+                holder.set_item("node", node)?;
+                holder.set_item("file", file)?;
+                holder.set_item("line", line)?;
+                holders.append(holder)?;
+            }
+            row.set_item("holders", holders)?;
+            list.append(row)?;
+        }
+        Ok(list)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // Who changes it meanwhile has a reference to it: it is no garbage.
+        let Ok(state) = self.state.try_lock() else { return Ok(()) };
+        if let Some(exception) = state.ended.as_ref().and_then(|ended| ended.exception.as_ref()) {
+            visit.call(exception)?;
+        }
+        let own = 1 + usize::from(state.graph.is_some());
+        for step in &state.steps {
+            if let Step::Add { recipe: Recipe::Python(instance, _), .. } = step
+                // A run that uses it keeps it alive.
+                && Arc::strong_count(instance) <= own
+            {
+                visit.call(&instance.object)?;
+                visit.call(&instance.declaration)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        if let Ok(mut state) = self.state.try_lock() {
+            let left = (std::mem::take(&mut state.steps), state.graph.take(), state.ended.take());
+            drop(state);
+            drop(left);
+        }
+    }
+}

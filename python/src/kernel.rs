@@ -1,0 +1,169 @@
+//! Compute shaders, called by name.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use smallvec::SmallVec;
+use streamlib::{KernelBinding, wgpu};
+
+use crate::debug::{Alive, Kind};
+use crate::errors::{Outcome, wrong, wrong_type};
+use crate::frame::VideoFrame;
+use crate::scope;
+use crate::uniforms::{Bytes, Layout};
+
+/// A compiled compute shader. Call it with everything that its WGSL declares, by name: frames for textures, dicts or numbers for
+/// uniforms, `"linear"` or `"nearest"` for samplers (which may be left out).
+///
+/// Within a processor's call the work is recorded in the order of the calls and submitted when `process` has returned; elsewhere each call
+/// is submitted at once.
+#[pyclass(frozen, weakref, module = "streamlib")]
+pub struct Kernel {
+    kernel: streamlib::Kernel,
+    gpu: streamlib::GpuContext,
+    bindings: Vec<(String, Binding)>,
+    _alive: Alive,
+}
+
+enum Binding {
+    Texture,
+    StorageTexture,
+    Sampler,
+    Buffer,
+    Uniform(Layout),
+    Unused,
+}
+
+/// What a call was given.
+#[derive(Default)]
+struct Given<'a> {
+    frames: SmallVec<[(&'a str, bool, streamlib::VideoFrame); 4]>,
+    uniforms: SmallVec<[(&'a str, Bytes); 2]>,
+    samplers: SmallVec<[(&'a str, wgpu::FilterMode); 2]>,
+}
+
+/// How often the shader is invoked.
+#[derive(Clone, Copy)]
+enum Extent {
+    /// For each texel of the first texture that is written.
+    Texels,
+    /// So often across and down.
+    Invocations(u32, u32),
+    /// In so many workgroups.
+    Workgroups([u32; 3]),
+}
+
+impl Kernel {
+    pub(crate) fn new(py: Python<'_>, kernel: streamlib::Kernel, gpu: streamlib::GpuContext) -> Self {
+        let bindings = kernel.bindings().map(|(name, binding)| {
+            let binding = match binding {
+                KernelBinding::Texture => Binding::Texture,
+                KernelBinding::StorageTexture => Binding::StorageTexture,
+                KernelBinding::Sampler => Binding::Sampler,
+                KernelBinding::Buffer { .. } => Binding::Buffer,
+                KernelBinding::Uniform(declared) => Binding::Uniform(Layout::new(py, declared)),
+                KernelBinding::Unused => Binding::Unused,
+            };
+            (name.to_owned(), binding)
+        });
+        let bindings = bindings.collect();
+        Self { kernel, gpu, bindings, _alive: Alive::new(Kind::Kernel) }
+    }
+
+    fn gather<'a>(&'a self, arguments: Option<&Bound<'_, PyDict>>) -> Outcome<Given<'a>> {
+        let mut given = Given::default();
+        for (name, value) in arguments.into_iter().flatten() {
+            let name = name.cast::<PyString>()?.to_str()?;
+            let Some((name, binding)) = self.bindings.iter().find(|(known, _)| known == name) else {
+                let label = self.kernel.label();
+                return Err(wrong(name, format!("kernel '{label}' has no such binding; it has {}", self.kernel.describe())));
+            };
+            match binding {
+                Binding::Texture | Binding::StorageTexture => {
+                    let Ok(frame) = value.cast::<VideoFrame>() else { return Err(wrong_type(name, "a VideoFrame", &value)) };
+                    let writes = matches!(binding, Binding::StorageTexture);
+                    given.frames.push((name, writes, frame.get().frame().clone()));
+                }
+                Binding::Uniform(layout) => given.uniforms.push((name, layout.pack(name, &value)?)),
+                Binding::Sampler => {
+                    let filter = match value.extract::<String>().as_deref() {
+                        Ok("linear") => wgpu::FilterMode::Linear,
+                        Ok("nearest") => wgpu::FilterMode::Nearest,
+                        _ => return Err(wrong(name, "a sampler is 'linear' or 'nearest'")),
+                    };
+                    given.samplers.push((name, filter));
+                }
+                Binding::Buffer => {
+                    return Err(wrong(name, "it is a storage buffer, which cannot be given from Python yet"));
+                }
+                Binding::Unused => {}
+            }
+        }
+        Ok(given)
+    }
+
+    fn dispatch(&self, py: Python<'_>, arguments: Option<&Bound<'_, PyDict>>, extent: Extent) -> Outcome<()> {
+        let mut given = self.gather(arguments)?;
+        let mut record = || {
+            scope::record(&self.gpu, |encoder| {
+                let mut call = self.kernel.call(encoder)?;
+                for (name, writes, frame) in &mut given.frames {
+                    call = if *writes { call.texture_mut(name, frame)? } else { call.texture(name, frame)? };
+                }
+                for (name, bytes) in &given.uniforms {
+                    call = call.uniform_bytes(name, bytes)?;
+                }
+                for (name, filter) in &given.samplers {
+                    call = call.sampler(name, *filter)?;
+                }
+                match extent {
+                    Extent::Texels => call.dispatch(),
+                    Extent::Invocations(width, height) => call.dispatch_over(width, height),
+                    Extent::Workgroups(groups) => call.dispatch_groups(groups),
+                }
+            })
+        };
+        // Recording waits for nobody; submitting may.
+        let recorded = if scope::records() { record() } else { py.detach(&mut record) };
+        recorded?;
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl Kernel {
+    /// Its name in errors.
+    #[getter]
+    fn label(&self) -> &str {
+        self.kernel.label()
+    }
+
+    /// What it can be given, by name.
+    #[getter]
+    fn bindings(&self) -> Vec<&str> {
+        self.bindings.iter().map(|(name, _)| &**name).collect()
+    }
+
+    /// Invokes the shader once for each texel of the first texture that it writes, or for `invocations` across and down; rounded up to whole
+    /// workgroups, so check the bounds.
+    #[pyo3(signature = (invocations=None, /, **bindings: "typing.Any"))]
+    fn __call__(&self, py: Python<'_>, invocations: Option<(u32, u32)>, bindings: Option<&Bound<'_, PyDict>>) -> Outcome<()> {
+        let extent = invocations.map_or(Extent::Texels, |(width, height)| Extent::Invocations(width, height));
+        self.dispatch(py, bindings, extent)
+    }
+
+    /// Invokes the shader in so many workgroups.
+    #[pyo3(signature = (workgroups, /, **bindings: "typing.Any"))]
+    fn dispatch_workgroups(
+        &self,
+        py: Python<'_>,
+        workgroups: (u32, u32, u32),
+        bindings: Option<&Bound<'_, PyDict>>,
+    ) -> Outcome<()> {
+        let (x, y, z) = workgroups;
+        self.dispatch(py, bindings, Extent::Workgroups([x, y, z]))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<streamlib.Kernel '{}': {}>", self.kernel.label(), self.kernel.describe())
+    }
+}

@@ -1,0 +1,59 @@
+//! The native half of the Python package `streamlib`: a thin shell over the Rust engine.
+//!
+//! What reads annotations, and what is pleasant to call, is Python and lies in `streamlib/`. Here are the objects that hold what the
+//! engine holds.
+
+#![forbid(unsafe_code)]
+#![allow(missing_docs, reason = "what is public here is documented in Python, where its users are")]
+
+mod debug;
+mod declaration;
+mod errors;
+mod frame;
+mod gpu;
+mod graph;
+mod interpreter;
+mod kernel;
+mod logging;
+mod message;
+mod node;
+mod pixels;
+mod registry;
+mod scope;
+mod signals;
+mod texture;
+mod uniforms;
+
+pub use gpu::adopt;
+
+/// The native half of `streamlib`. Import `streamlib` instead.
+#[pyo3::pymodule(gil_used = false)]
+pub mod _native {
+    #[pymodule_export]
+    use crate::debug::{live_objects, trace_frames};
+    #[pymodule_export]
+    use crate::declaration::Declaration;
+    #[pymodule_export]
+    use crate::frame::VideoFrame;
+    #[pymodule_export]
+    use crate::gpu::{GpuContext, close, gpu};
+    #[pymodule_export]
+    use crate::graph::Graph;
+    #[pymodule_export]
+    use crate::interpreter::attachments_elsewhere;
+    #[pymodule_export]
+    use crate::kernel::Kernel;
+    #[pymodule_export]
+    use crate::logging::{next_log, set_log_level, stop_logging};
+    #[pymodule_export]
+    use crate::pixels::{Pixels, ReadBack};
+    #[pymodule_export]
+    use crate::registry::{BuiltIn, descriptors};
+    #[pymodule_export]
+    use crate::signals::SignalPipe;
+    #[pymodule_export]
+    use crate::texture::{Texture, TextureView};
+
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+}

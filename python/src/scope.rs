@@ -1,0 +1,91 @@
+//! What a processor's call lends to the Python code in it: the encoder of its segment, and its name.
+//!
+//! Whatever of the package is called within is found here by its thread, so that a kernel is called without naming an encoder.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use streamlib::{Context, FrameEncoder, GpuContext, Result};
+
+thread_local! {
+    static SCOPE: RefCell<Option<Scope>> = const { RefCell::new(None) };
+}
+
+struct Scope {
+    encoder: Option<FrameEncoder>,
+    node: Arc<str>,
+}
+
+/// While this lives, the thread's calls belong to a node's.
+struct Entered;
+
+impl Entered {
+    fn begin(scope: Scope) -> Self {
+        SCOPE.set(Some(scope));
+        Self
+    }
+
+    /// Gives the encoder back.
+    fn end(self) -> Option<FrameEncoder> {
+        SCOPE.take().and_then(|scope| scope.encoder)
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        SCOPE.set(None);
+    }
+}
+
+/// Runs `call` as a call of this node. `has_pictures` says whether it may need the segment's encoder, and with it a GPU.
+pub(crate) fn within<T>(cx: &mut Context<'_>, has_pictures: bool, call: impl FnOnce(&mut Context<'_>) -> Result<T>) -> Result<T> {
+    let node = cx.node().clone();
+    let encoder = if has_pictures {
+        let spare = cx.gpu()?.encoder();
+        Some(std::mem::replace(cx.encoder()?, spare))
+    } else {
+        None
+    };
+    let entered = Entered::begin(Scope { encoder, node });
+    let outcome = call(cx);
+    if let Some(encoder) = entered.end() {
+        *cx.encoder()? = encoder;
+    }
+    outcome
+}
+
+/// The node whose call this is.
+pub(crate) fn node() -> Option<Arc<str>> {
+    SCOPE.with_borrow(|scope| scope.as_ref().map(|scope| scope.node.clone()))
+}
+
+/// Who takes textures in this call: the node, or the program.
+pub(crate) fn taker() -> Arc<str> {
+    node().unwrap_or_else(|| Arc::from("python"))
+}
+
+/// Records with the encoder of the node's segment. Outside of a processor with one of its own, which is submitted at once.
+pub(crate) fn record<T>(gpu: &GpuContext, record: impl FnOnce(&mut FrameEncoder) -> Result<T>) -> Result<T> {
+    SCOPE.with_borrow_mut(|scope| match scope.as_mut().and_then(|scope| scope.encoder.as_mut()) {
+        Some(encoder) => record(encoder),
+        None => {
+            let mut encoder = gpu.encoder();
+            let recorded = record(&mut encoder)?;
+            encoder.submit()?;
+            Ok(recorded)
+        }
+    })
+}
+
+/// Submits what the node's segment has recorded so far, so that it can be waited for.
+pub(crate) fn flush() -> Result<()> {
+    SCOPE.with_borrow_mut(|scope| match scope.as_mut().and_then(|scope| scope.encoder.as_mut()) {
+        Some(encoder) => encoder.submit().map(drop),
+        None => Ok(()),
+    })
+}
+
+/// Whether this thread's calls are recorded for a node, and submitted later.
+pub(crate) fn records() -> bool {
+    SCOPE.with_borrow(|scope| scope.as_ref().is_some_and(|scope| scope.encoder.is_some()))
+}

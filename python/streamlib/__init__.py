@@ -1,0 +1,54 @@
+"""Real-time video processing on the GPU.
+
+A graph of processors passes video frames, each a handle to a texture, from a camera through shaders to a window, a recording or code of
+your own, without copying pixels between them. What is written in Python holds the very textures that the engine, which is Rust, holds.
+
+    import streamlib as sl
+
+    graph = sl.Graph()
+    graph.chain(sl.Camera(), sl.BouncingBall(), sl.Display(title="Bouncing ball"))
+    graph.run()
+"""
+
+import atexit as _atexit
+
+from . import _built_in, _native, debug, errors
+from ._built_in import *  # noqa: F403
+from ._native import GpuContext, Kernel, ReadBack, Texture, TextureView, VideoFrame, gpu
+from .errors import *  # noqa: F403
+from .graphs import Graph, RunOptions
+from .graphs import stop_all as _stop_all
+from .processors import Input, Output, Parameter, pixel_shader, processor
+from .statistics import Statistics
+
+__version__ = _native.VERSION
+
+__all__ = [
+    "GpuContext",
+    "Graph",
+    "Input",
+    "Kernel",
+    "Output",
+    "Parameter",
+    "ReadBack",
+    "RunOptions",
+    "Statistics",
+    "Texture",
+    "TextureView",
+    "VideoFrame",
+    "debug",
+    "errors",
+    "gpu",
+    "pixel_shader",
+    "processor",
+]
+__all__ += _built_in.__all__
+__all__ += errors.__all__
+
+
+def _close() -> None:
+    _stop_all()
+    _native.close()
+
+
+_atexit.register(_close)

@@ -1,0 +1,190 @@
+"""What can go wrong, as exceptions: `streamlib.Error` and a class for each kind.
+
+Each has `kind`, a word that programs can act on, and `node`, the name of the node it happened in, if it happened in one. Where Python
+has an exception for such a thing, the class is that, too: a `NotFoundError` is a `LookupError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import ClassVar
+
+__all__ = [
+    "BusyError",
+    "CancelledError",
+    "DeviceLostError",
+    "DisconnectedError",
+    "EncodeError",
+    "Error",
+    "GpuError",
+    "InvalidArgumentError",
+    "InvalidGraphError",
+    "NoAdapterError",
+    "NotFoundError",
+    "OutOfMemoryError",
+    "PanickedError",
+    "PermissionDeniedError",
+    "StalledError",
+    "StorageError",
+    "UnsupportedError",
+]
+
+
+class Error(Exception):
+    """Something that streamlib could not do: what happened, in which node, and what to do next."""
+
+    kind: ClassVar[str] = "exception"
+    """What went wrong, as far as a program can act on it."""
+
+    node: str | None = None
+    """The node it happened in, if it happened in one."""
+
+    @property
+    def is_recoverable(self) -> bool:
+        """Whether the same call may succeed later without anybody changing the program."""
+        return self.kind in {"busy", "device_lost", "disconnected", "stalled"}
+
+
+class InvalidArgumentError(Error, ValueError):
+    """A value that cannot be: a size of zero, a parameter out of its range, an unknown name."""
+
+    kind = "invalid_argument"
+
+
+class InvalidGraphError(Error, ValueError):
+    """The graph cannot run as it stands: a cycle, an unconnected input, types that differ."""
+
+    kind = "invalid_graph"
+
+
+class NotFoundError(Error, LookupError):
+    """The thing asked for is not there: a camera, a file."""
+
+    kind = "not_found"
+
+
+class PermissionDeniedError(Error, PermissionError):
+    """The operating system refused."""
+
+    kind = "permission_denied"
+
+
+class BusyError(Error):
+    """Somebody else is using the device, or the graph is running."""
+
+    kind = "busy"
+
+
+class UnsupportedError(Error):
+    """The machine, the driver or the build cannot do it."""
+
+    kind = "unsupported"
+
+
+class NoAdapterError(Error):
+    """No GPU adapter could be used, not even a software one."""
+
+    kind = "no_adapter"
+
+
+class DeviceLostError(Error):
+    """The GPU device is gone; frames of it are void."""
+
+    kind = "device_lost"
+
+
+class GpuError(Error):
+    """The GPU refused a command."""
+
+    kind = "gpu"
+
+
+class OutOfMemoryError(Error, MemoryError):
+    """A memory budget is used up."""
+
+    kind = "out_of_memory"
+
+
+class DisconnectedError(Error, ConnectionError):
+    """A device went away while in use."""
+
+    kind = "disconnected"
+
+
+class StalledError(Error, TimeoutError):
+    """Something that should have answered in time did not."""
+
+    kind = "stalled"
+
+
+class StorageError(Error, OSError):
+    """Reading or writing failed."""
+
+    kind = "io"
+
+
+class EncodeError(Error):
+    """An encoder or a container refused the data."""
+
+    kind = "encode"
+
+
+class PanickedError(Error):
+    """A processor that is written in Rust panicked."""
+
+    kind = "panicked"
+
+
+class CancelledError(Error):
+    """It was given up before it began."""
+
+    kind = "cancelled"
+
+
+_CLASSES: dict[str, type[Error]] = {
+    cls.kind: cls
+    for cls in (
+        InvalidArgumentError,
+        InvalidGraphError,
+        NotFoundError,
+        PermissionDeniedError,
+        BusyError,
+        UnsupportedError,
+        NoAdapterError,
+        DeviceLostError,
+        GpuError,
+        OutOfMemoryError,
+        DisconnectedError,
+        StalledError,
+        StorageError,
+        EncodeError,
+        PanickedError,
+        CancelledError,
+    )
+}
+
+
+def make(kind: str, node: str | None, message: str, causes: list[str]) -> Error:
+    """Make the exception of an error of the engine. The one place where kinds become classes."""
+    error = _CLASSES.get(kind, Error)(message)
+    error.node = node
+    for cause in causes:
+        add_note(error, f"caused by: {cause}")
+    return error
+
+
+def in_node(exception: BaseException, node: str | None) -> BaseException:
+    """Say in which node a processor raised this exception."""
+    if node is not None and getattr(exception, "node", None) is None:
+        # One with slots has no room: the note says it.
+        with contextlib.suppress(AttributeError):
+            exception.node = node  # type: ignore[attr-defined]
+        add_note(exception, f"raised by node '{node}'")
+    return exception
+
+
+def add_note(exception: BaseException, note: str) -> None:
+    """Add a line to what is printed of an exception; Python 3.10 does not print it."""
+    notes: list[str] = getattr(exception, "__notes__", [])
+    if note not in notes:
+        exception.__notes__ = [*notes, note]  # type: ignore[attr-defined]

@@ -1,0 +1,278 @@
+"""Graphs: which processors there are, how they are linked, and their runs."""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import itertools
+import json
+import signal
+import sys
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import Any, Literal, TypedDict
+
+from . import _logs, _native
+from ._built_in import BuiltIn
+from .processors import FailurePolicy, declaration_of, to_json, values_of
+from .statistics import Statistics
+
+if sys.version_info >= (3, 11):
+    from typing import Self, Unpack
+else:
+    from typing_extensions import Self, Unpack
+
+__all__ = ["Graph", "RunOptions"]
+
+# How many samples of statistics are remembered for `to_pandas`: an hour's, one a second.
+_SAMPLES = 3600
+
+_running: weakref.WeakSet[Graph] = weakref.WeakSet()
+
+
+class RunOptions(TypedDict, total=False):
+    """How to run a graph."""
+
+    offline: bool
+    """As fast as it goes, losing nothing, instead of by the clock. Default: `False`."""
+
+    frames: int | None
+    """The run ends when every sink has had so many messages. Default: it goes on."""
+
+    duration: float | None
+    """The run ends after so many seconds. Default: it goes on."""
+
+    drain_deadline: float
+    """How many seconds what is under way may take to reach the sinks when the run ends. Default: 5."""
+
+    max_in_flight: int | None
+    """The most submissions that a segment may have outstanding at the GPU. Default: 1 live, 3 offline."""
+
+    fusion: bool
+    """Whether pixel shaders that follow each other are drawn in one pass. Default: `True`."""
+
+
+class Graph:
+    """Processors and the links between their ports.
+
+    >>> import streamlib as sl
+    >>> graph = sl.Graph()
+    >>> graph.chain(sl.TestPattern(size=(320, 240)), sl.BouncingBall(), sl.Null())
+    ['test-pattern', 'bouncing-ball', 'null']
+    >>> statistics = graph.run(offline=True, frames=30)
+    >>> statistics["nodes"]["null"]["processed"]
+    30
+
+    The same graph can run again. All threads may use it.
+    """
+
+    def __init__(self) -> None:
+        self._native = _native.Graph()
+        self._samples: collections.deque[Statistics] = collections.deque(maxlen=_SAMPLES)
+
+    def add(self, processor: object, name: str | None = None) -> str:
+        """Add a processor and return its name: that of its class, like `bouncing-ball`, where none is given.
+
+        Names are unique, not empty and free of dots and white space. A processor is in a graph once.
+        """
+        declaration = declaration_of(processor)
+        if isinstance(processor, type):
+            raise TypeError(
+                f"argument 'processor': expected a processor, got the class {processor.__name__}; call it: {processor.__name__}()"
+            )
+        if declaration is None and not isinstance(processor, BuiltIn):
+            kind = type(processor).__name__
+            raise TypeError(f"argument 'processor': expected a processor, got {kind}; decorate its class with `@streamlib.processor`")
+        return self._native.add(processor, name, declaration, "{}" if declaration is None else values_of(processor))
+
+    def connect(self, source: str, target: str, delivery: str | None = None) -> None:
+        """Link an output to an input, given as `node.port`, or `node` alone where it has just one.
+
+        `delivery` says what the queue does, if the link gets one, when its consumer is slow: `latest`, `drop-oldest(N)` or `block(N)`.
+        """
+        self._native.connect(source, target, delivery)
+
+    def chain(self, *processors: object) -> list[str]:
+        """Add processors, link each to the next, and return their names. Text is the name, or the port, of a node that is there already."""
+        names = [processor if isinstance(processor, str) else self.add(processor) for processor in processors]
+        for source, target in itertools.pairwise(names):
+            self.connect(source, target)
+        return names
+
+    def on_failure(self, node: str, policy: FailurePolicy) -> None:
+        """Say what happens when a node fails: `stop` ends the run, `bypass` goes on without it.
+
+        `skip` passes over the message at which it failed, `restart` sets the node up again.
+        """
+        self._native.on_failure(node, policy)
+
+    def run(self, **options: Unpack[RunOptions]) -> Statistics:
+        """Run to the end and return what was done. Raises what ended the run, if that was an error.
+
+        Ctrl-C (and SIGTERM) drains the graph, and `run` returns; a second one ends the process at once, with status 130. Signals for which
+        the program has handlers of its own are left to these: what they raise drains the graph, and is raised here.
+        """
+        self._start(options, lend=True)
+        try:
+            with _draining_on_signals(self._native):
+                self._native.wait()
+        except BaseException:
+            self._native.stop(True)
+            self._native.wait()
+            raise
+        return self._finish()
+
+    async def run_async(self, **options: Unpack[RunOptions]) -> Statistics:
+        """Do the same for asyncio. Cancelling it drains the graph first."""
+        self._start(options, lend=False)
+        try:
+            await asyncio.to_thread(self._native.wait)
+        except asyncio.CancelledError:
+            self._native.stop(True)
+            await asyncio.shield(asyncio.to_thread(self._native.wait))
+            raise
+        return self._finish()
+
+    def start(self, **options: Unpack[RunOptions]) -> Self:
+        """Start a run and return at once. `stop` or `wait` for it; in a `with` block, its end stops it."""
+        self._start(options, lend=False)
+        return self
+
+    def stop(self, *, drain: bool = True) -> Statistics:
+        """End the run and return what it did. `drain=False` throws away, and counts, what is under way. Raises what `run` would."""
+        self._native.stop(drain)
+        self._native.wait()
+        return self._finish()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the run is over, at most for so many seconds, and say whether it is. Raises what `run` would."""
+        is_over = self._native.wait(timeout)
+        if is_over:
+            _running.discard(self)
+            self._native.raise_error()
+        return is_over
+
+    def pause(self) -> None:
+        """Let the sources rest; what is under way goes on to the sinks."""
+        self._native.pause()
+
+    def resume(self) -> None:
+        """End a pause."""
+        self._native.resume()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is under way."""
+        return self._native.is_running
+
+    def set(self, node: str, **parameters: Any) -> None:
+        """Set parameters of a node while the graph runs. It takes them between two frames, all at once."""
+        self._native.set(node, json.loads(to_json(parameters)))
+
+    def parameters(self, node: str) -> dict[str, Any]:
+        """Give the parameters of a node of the running graph, as they were set last."""
+        return self._native.parameters(node)
+
+    def set_enabled(self, node: str, enabled: bool) -> None:
+        """Switch a filter off, so that what it takes goes through unchanged, or on again."""
+        self._native.set_enabled(node, enabled)
+
+    def stats(self) -> Statistics:
+        """Say what the run has done so far, or the last one did."""
+        statistics = Statistics(json.loads(self._native.statistics()), list(self._samples))
+        self._samples.append(statistics)
+        return statistics
+
+    def events(self) -> list[dict[str, Any]]:
+        """Say what happened to the processors of the run: failures, restarts, refused parameters.
+
+        Each is a dict with `time`, `node` and `event`.
+        """
+        return self._native.events()
+
+    def leases(self) -> list[dict[str, Any]]:
+        """Say which textures, buffers and staging memory are out, and which Python objects hold them.
+
+        Each is a dict with `what`, `bytes`, `taken_by` (a node), `held_seconds` and `holders`: of each Python object the `node` in which
+        it was got and, after `streamlib.debug.trace_frames()`, the `file` and `line`.
+        """
+        return self._native.leases()
+
+    def explain(self, *, offline: bool = False, fusion: bool = True) -> str:
+        """Say in words how the graph runs, or would run: which nodes share a thread, which links are queues, what is drawn together."""
+        return self._native.explain(offline=offline, fusion=fusion)
+
+    def __enter__(self) -> Self:
+        if not self.is_running:
+            self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> Literal[False]:
+        if kind is None:
+            self.stop()
+        else:
+            # What was raised within matters more than what it has led to here.
+            self._native.stop(True)
+            self._native.wait()
+            _running.discard(self)
+        return False
+
+    def _start(self, options: RunOptions, *, lend: bool) -> None:
+        _logs.begin()
+        unknown = set(options) - set(RunOptions.__annotations__)
+        if unknown:
+            raise TypeError(f"unknown option '{min(unknown)}'; there is: {', '.join(RunOptions.__annotations__)}")
+        self._samples.clear()
+        self._native.start(
+            lend=lend,
+            offline=options.get("offline", False),
+            frames=options.get("frames"),
+            duration=options.get("duration"),
+            drain_deadline=options.get("drain_deadline", 5.0),
+            max_in_flight=options.get("max_in_flight"),
+            fusion=options.get("fusion", True),
+        )
+        _running.add(self)
+
+    def _finish(self) -> Statistics:
+        _running.discard(self)
+        self._native.raise_error()
+        return self.stats()
+
+
+def stop_all() -> None:
+    """End what runs when the interpreter does."""
+    for graph in list(_running):
+        graph._native.stop(False)
+        graph._native.wait(10.0)
+
+
+@contextlib.contextmanager
+def _draining_on_signals(graph: _native.Graph) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM drain a graph, where the program has no handlers of its own for them.
+
+    Python's handler in C writes each signal to a pipe at once, whoever has the interpreter's lock; a native thread reads it.
+    """
+    usual: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    if threading.current_thread() is not threading.main_thread() or sys.platform == "win32":
+        yield
+        return
+    ours = [number for number, handler in usual.items() if signal.getsignal(number) == handler]
+    pipe = _native.SignalPipe(graph)
+    before = signal.set_wakeup_fd(pipe.fileno(), warn_on_full_buffer=False)
+    try:
+        if before != -1 or not ours:
+            # Somebody else listens: an event loop.
+            signal.set_wakeup_fd(before)
+            ours = []
+        for number in ours:
+            # Without a handler of Python's the one in C is not called.
+            signal.signal(number, lambda *_: None)
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, usual[number])
+        if ours:
+            signal.set_wakeup_fd(before)

@@ -1,0 +1,45 @@
+"""What the tests share."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+import streamlib as sl
+
+INVERT = """
+@group(0) @binding(0) var src: texture_2d<f32>;
+@group(0) @binding(1) var dst: texture_storage_2d<rgba8unorm, write>;
+
+@compute @workgroup_size(16, 16)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    if any(id.xy >= textureDimensions(dst)) {
+        return;
+    }
+    let color = textureLoad(src, id.xy, 0);
+    textureStore(dst, id.xy, vec4f(1.0 - color.rgb, color.a));
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def gpu() -> sl.GpuContext:
+    return sl.gpu()
+
+
+def alive() -> dict[str, int]:
+    """Count what lives, classes apart: those stay for as long as their modules."""
+    gc.collect()
+    counts = sl.debug.live_objects()
+    del counts["Declaration"]
+    return counts
+
+
+@pytest.fixture
+def nothing_left(gpu: sl.GpuContext) -> Iterator[None]:
+    """Check that the test leaves nothing behind: no wrapper, no texture, no buffer."""
+    before = alive()
+    yield
+    assert alive() == before
