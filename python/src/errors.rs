@@ -1,8 +1,13 @@
 //! The engine's errors as Python's exceptions, and exceptions of processors as the engine's errors.
 
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
+use pyo3::{PyTraverseError, PyVisit};
 use streamlib::{Error, ErrorKind};
 
 /// What a call that can fail returns to Python.
@@ -46,7 +51,10 @@ pub(crate) fn to_python(py: Python<'_>, error: &Error) -> PyErr {
     let mut causes = Vec::new();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        causes.push(error.to_string());
+        // The message says what was raised.
+        if !error.is::<Mark>() {
+            causes.push(error.to_string());
+        }
         cause = error.source();
     }
     let made = PyModule::import(py, "streamlib.errors")
@@ -61,34 +69,94 @@ pub(crate) fn to_python(py: Python<'_>, error: &Error) -> PyErr {
     }
 }
 
-/// The exception that a processor raised, if that is what went wrong, saying in which node.
-pub(crate) fn raised(py: Python<'_>, error: &Error) -> Option<Py<PyAny>> {
+/// Exceptions that a processor has raised. The engine's errors know them by number only: they travel and die on threads that have nothing to do
+/// with Python, whose garbage collector would not see who holds them there.
+#[derive(Default)]
+pub(crate) struct Raised(Mutex<VecDeque<(u64, Py<PyAny>)>>);
+
+/// So many of the last are kept: the one that ends a run may be followed by one of its `teardown`.
+const KEPT: usize = 2;
+
+/// What of an exception goes with the engine's error.
+#[derive(Debug)]
+struct Mark {
+    number: u64,
+    text: String,
+}
+
+impl std::fmt::Display for Mark {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Mark {}
+
+impl Raised {
+    fn exceptions(&self) -> MutexGuard<'_, VecDeque<(u64, Py<PyAny>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The engine's error of what a processor's code raised. The exception's traceback stays, but what its frames hold is let go of: a
+    /// picture in a local variable would otherwise live as long as the exception.
+    pub(crate) fn keep(&self, py: Python<'_>, exception: PyErr) -> Error {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let kind = exception.value(py).getattr("kind").and_then(|kind| kind.extract::<String>());
+        let kind = kind.ok().and_then(|name| ErrorKind::ALL.iter().copied().find(|kind| kind.name() == name));
+        if let Some(traceback) = exception.traceback(py) {
+            // It is raised again from the object, which has to know it.
+            let known = exception.value(py).call_method1("with_traceback", (&traceback,));
+            drop(known);
+            // What is still running is not cleared.
+            let cleared = PyModule::import(py, "traceback").and_then(|module| module.call_method1("clear_frames", (traceback,)));
+            drop(cleared);
+        }
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
+        let text = exception.to_string();
+        let mut exceptions = self.exceptions();
+        let oldest = if exceptions.len() == KEPT { exceptions.pop_front() } else { None };
+        exceptions.push_back((number, exception.into_value(py).into_any()));
+        drop(exceptions);
+        // Its destructor may run anything.
+        drop(oldest);
+        Error::new(kind.unwrap_or(ErrorKind::Exception), text.clone()).caused_by(Mark { number, text })
+    }
+
+    /// The exception that an error stands for, if it is one of these.
+    pub(crate) fn take(&self, py: Python<'_>, error: &Error) -> Option<Py<PyAny>> {
+        let number = mark(error)?.number;
+        let mut exceptions = self.exceptions();
+        let place = exceptions.iter().position(|(other, _)| *other == number)?;
+        let (_, exception) = exceptions.remove(place)?;
+        drop(exceptions);
+        let errors = PyModule::import(py, "streamlib.errors").ok()?;
+        errors.call_method1("in_node", (exception, error.node())).ok().map(Bound::unbind)
+    }
+
+    pub(crate) fn clear(&self) {
+        let exceptions = std::mem::take(&mut *self.exceptions());
+        drop(exceptions);
+    }
+
+    /// For the garbage collector.
+    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.0.try_lock() {
+            Ok(exceptions) => exceptions.iter().try_for_each(|(_, exception)| visit.call(exception)),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+/// The mark among the causes of an error.
+fn mark(error: &Error) -> Option<&Mark> {
     let mut cause = std::error::Error::source(error);
     while let Some(found) = cause {
-        if let Some(exception) = found.downcast_ref::<PyErr>() {
-            let errors = PyModule::import(py, "streamlib.errors").ok()?;
-            let exception = errors.call_method1("in_node", (exception.value(py), error.node()));
-            return exception.ok().map(Bound::unbind);
+        if let Some(mark) = found.downcast_ref() {
+            return Some(mark);
         }
         cause = found.source();
     }
     None
-}
-
-/// What a processor's code raised, as the engine knows it. Its traceback stays, but what its frames hold is let go of: a picture in a local
-/// variable would otherwise live as long as the error.
-pub(crate) fn from_python(py: Python<'_>, exception: PyErr) -> Error {
-    let kind = exception.value(py).getattr("kind").and_then(|kind| kind.extract::<String>());
-    let kind = kind.ok().and_then(|name| ErrorKind::ALL.iter().copied().find(|kind| kind.name() == name));
-    if let Some(traceback) = exception.traceback(py) {
-        // It is raised again from the object, which has to know it.
-        let kept = exception.value(py).call_method1("with_traceback", (&traceback,));
-        drop(kept);
-        // What is still running is not cleared.
-        let cleared = PyModule::import(py, "traceback").and_then(|module| module.call_method1("clear_frames", (traceback,)));
-        drop(cleared);
-    }
-    Error::new(kind.unwrap_or(ErrorKind::Exception), exception.to_string()).caused_by(exception)
 }
 
 /// A value that an argument cannot have.

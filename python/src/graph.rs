@@ -14,7 +14,7 @@ use streamlib::{
 
 use crate::debug::{Alive, Kind, holders_of};
 use crate::declaration::{Declaration, policy};
-use crate::errors::{Outcome, raised, to_python, wrong_type};
+use crate::errors::{Outcome, Raised, to_python, wrong_type};
 use crate::frame::{dumps, loads};
 use crate::gpu::{runtime, seconds};
 use crate::node::{Instance, Node};
@@ -40,8 +40,8 @@ struct State {
     ended: Option<Ended>,
 }
 
-/// What is left of the last run. Of the exceptions of processors only the one that is raised: it knows the frames that it has gone through, and
-/// they know this graph, so Python's garbage collector has to see it.
+/// What is left of the last run, with the exception that ended it: it knows the frames that it has gone through, and they know this graph, so
+/// Python's garbage collector has to see it.
 struct Ended {
     statistics: String,
     events: Vec<Happened>,
@@ -49,7 +49,7 @@ struct Ended {
     exception: Option<Py<PyAny>>,
 }
 
-/// An event, without the exception.
+/// An event as Python is told of it.
 #[derive(Clone)]
 struct Happened {
     time: i64,
@@ -72,7 +72,7 @@ impl Happened {
         match event.kind {
             RunEventKind::Failed { error, reaction } => {
                 happened.what = "failed";
-                happened.error = Some(plain(&error));
+                happened.error = Some(error);
                 happened.reaction = Some(match reaction {
                     Reaction::Stop => "stop",
                     Reaction::Bypass => "bypass",
@@ -87,22 +87,11 @@ impl Happened {
             }
             RunEventKind::ParametersRefused { error } => {
                 happened.what = "parameters refused";
-                happened.error = Some(plain(&error));
+                happened.error = Some(error);
             }
             _ => {}
         }
         happened
-    }
-}
-
-/// The error without its causes.
-fn plain(error: &Error) -> Error {
-    let text = error.to_string();
-    let text = error.node().and_then(|node| text.strip_prefix(&format!("node '{node}': "))).unwrap_or(&text).to_owned();
-    let plain = Error::new(error.kind(), text);
-    match error.node() {
-        Some(node) => plain.in_node(node),
-        None => plain,
     }
 }
 
@@ -169,6 +158,13 @@ impl State {
         }
     }
 
+    fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Add { recipe: Recipe::Python(instance, _), .. } => Some(instance),
+            _ => None,
+        })
+    }
+
     fn running(&self) -> Option<&Arc<Running>> {
         self.run.as_ref()
     }
@@ -196,9 +192,11 @@ impl Graph {
         let (statistics, events) =
             py.detach(|| (serde_json::to_string(&run.statistics()).unwrap_or_default(), Happened::all(&run)));
         let outcome = run.outcome().unwrap_or(Ok(()));
-        let exception = outcome.as_ref().err().and_then(|error| raised(py, error));
-        // The exception is kept once.
-        let outcome = if exception.is_some() { outcome.map_err(|error| plain(&error)) } else { outcome };
+        let instances = self.state(py).instances().cloned().collect::<Vec<_>>();
+        let find = |error| instances.iter().find_map(|instance| instance.raised.take(py, error));
+        let exception = outcome.as_ref().err().and_then(find);
+        instances.iter().for_each(|instance| instance.raised.clear());
+        drop(instances);
         let ended = Ended { statistics, events, outcome, exception };
         let mut state = self.state(py);
         let left = match &state.run {
@@ -249,7 +247,7 @@ impl Graph {
             (Err(_), Some(declaration)) => {
                 let base = declaration.get().name.clone();
                 let values = serde_json::from_str(values).unwrap_or_default();
-                let instance = Instance { object: processor.clone().unbind(), declaration };
+                let instance = Instance { object: processor.clone().unbind(), declaration, raised: Raised::default() };
                 (base, Recipe::Python(Arc::new(instance), values), None)
             }
             (Err(_), None) => return Err(wrong_type("processor", "a processor", processor)),
@@ -508,14 +506,11 @@ impl Graph {
             visit.call(exception)?;
         }
         let own = 1 + usize::from(state.graph.is_some());
-        for step in &state.steps {
-            if let Step::Add { recipe: Recipe::Python(instance, _), .. } = step
-                // A run that uses it keeps it alive.
-                && Arc::strong_count(instance) <= own
-            {
-                visit.call(&instance.object)?;
-                visit.call(&instance.declaration)?;
-            }
+        // A run that uses one keeps it alive.
+        for instance in state.instances().filter(|instance| Arc::strong_count(instance) <= own) {
+            visit.call(&instance.object)?;
+            visit.call(&instance.declaration)?;
+            instance.raised.visit(&visit)?;
         }
         Ok(())
     }

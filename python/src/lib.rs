@@ -48,7 +48,7 @@ pub mod _native {
     #[pymodule_export]
     use crate::pixels::{Pixels, ReadBack};
     #[pymodule_export]
-    use crate::registry::{BuiltIn, descriptors};
+    use crate::registry::{BuiltIn, cameras, descriptors, has_screen};
     #[pymodule_export]
     use crate::signals::SignalPipe;
     #[pymodule_export]

@@ -11,7 +11,7 @@ use streamlib::{
 };
 
 use crate::declaration::{Declaration, Returns, check, name_of};
-use crate::errors::{Outcome, from_python};
+use crate::errors::{Failure, Outcome, Raised};
 use crate::frame::{VideoFrame, in_format, loads};
 use crate::interpreter::{DOMAIN, attach};
 use crate::message::PythonMessage;
@@ -22,6 +22,7 @@ use crate::scope;
 pub(crate) struct Instance {
     pub(crate) object: Py<PyAny>,
     pub(crate) declaration: Py<Declaration>,
+    pub(crate) raised: Raised,
 }
 
 pub(crate) struct Node {
@@ -75,8 +76,8 @@ impl Node {
         scope::within(cx, self.has_pictures(), |cx| {
             attach(|py| {
                 call(self, py, cx).map_err(|failure| match failure {
-                    crate::errors::Failure::Engine(error) => error,
-                    crate::errors::Failure::Python(exception) => from_python(py, exception),
+                    Failure::Engine(error) => error,
+                    Failure::Python(exception) => self.instance.raised.keep(py, exception),
                 })
             })
         })
@@ -164,7 +165,7 @@ impl Node {
         Ok(())
     }
 
-    fn wrong_return(&self, value: &Bound<'_, PyAny>, expected: &str) -> crate::errors::Failure {
+    fn wrong_return(&self, value: &Bound<'_, PyAny>, expected: &str) -> Failure {
         let given = name_of(&value.get_type());
         let given = if value.is_none() { "None".into() } else { format!("an object of type {given}") };
         let verb = if matches!(self.declaration().returns, Returns::Iterator { .. }) { "yielded" } else { "returned" };
@@ -358,7 +359,8 @@ impl Drop for Node {
     fn drop(&mut self) {
         // One that failed is not finished, but what it has opened is to be closed.
         if self.is_set_up || self.iterator.is_some() {
-            let outcome = attach(|py| self.tear_down(py).map_err(|failure| from_python(py, failure.into())));
+            let instance = self.instance.clone();
+            let outcome = attach(|py| self.tear_down(py).map_err(|failure| instance.raised.keep(py, failure.into())));
             if let Err(error) = outcome {
                 tracing::warn!(node = self.declaration().name, %error, "teardown failed");
             }

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList};
 use serde_json::Value;
 use streamlib::{Processor, Registry};
 
@@ -21,6 +22,30 @@ fn registry() -> &'static Registry {
 pub(crate) fn descriptors(py: Python<'_>) -> Outcome<Bound<'_, PyAny>> {
     let descriptors: Vec<_> = registry().descriptors().collect();
     Ok(loads(py, &serde_json::to_string(&descriptors).unwrap_or_default())?)
+}
+
+/// The cameras that there are: a list of dicts with `index`, `name`, `id` (on Linux the path), `bus` and `serial`, by any of which
+/// `streamlib.Camera(device=...)` takes one.
+#[pyfunction]
+#[pyo3(signature = () -> "list[dict[str, typing.Any]]")]
+pub(crate) fn cameras(py: Python<'_>) -> Outcome<Bound<'_, PyList>> {
+    let list = PyList::empty(py);
+    for camera in py.detach(|| streamlib::camera::list(streamlib::camera::Backend::Auto))? {
+        let row = PyDict::new(py);
+        row.set_item("index", camera.index)?;
+        row.set_item("name", camera.name)?;
+        row.set_item("id", camera.id)?;
+        row.set_item("bus", camera.bus)?;
+        row.set_item("serial", camera.serial)?;
+        list.append(row)?;
+    }
+    Ok(list)
+}
+
+/// Whether there is a screen to open a window on, as far as the environment says. Opening one may fail all the same.
+#[pyfunction]
+pub(crate) fn has_screen() -> bool {
+    streamlib::display::has_screen()
 }
 
 /// A processor that comes with streamlib. Use its classes: `streamlib.Camera` and the others.

@@ -14,7 +14,7 @@ import atexit as _atexit
 
 from . import _built_in, _native, debug, errors
 from ._built_in import *  # noqa: F403
-from ._native import GpuContext, Kernel, ReadBack, Texture, TextureView, VideoFrame, gpu
+from ._native import GpuContext, Kernel, ReadBack, Texture, TextureView, VideoFrame, cameras, gpu, has_screen
 from .errors import *  # noqa: F403
 from .graphs import Graph, RunOptions
 from .graphs import stop_all as _stop_all
@@ -36,9 +36,11 @@ __all__ = [
     "Texture",
     "TextureView",
     "VideoFrame",
+    "cameras",
     "debug",
     "errors",
     "gpu",
+    "has_screen",
     "pixel_shader",
     "processor",
 ]

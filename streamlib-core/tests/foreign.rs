@@ -1,6 +1,8 @@
 //! What processors need that are written in another language: threads of their own kind, ports and messages that are known late, memory
 //! that its garbage collector may keep.
 
+#![allow(clippy::unwrap_used, reason = "a test may stop where it fails")]
+
 mod support;
 
 use std::cell::Cell;
@@ -66,11 +68,7 @@ impl Processor for Theirs {
     }
     fn process(&mut self, cx: &mut Context<'_>) -> Result<Flow> {
         let mut calls = self.calls.lock().unwrap();
-        if IS_THEIRS.get() {
-            calls.0 += 1
-        } else {
-            calls.1 += 1
-        }
+        *if IS_THEIRS.get() { &mut calls.0 } else { &mut calls.1 } += 1;
         if let Some(object) = cx.take(self.input) {
             cx.send(self.output, Object(object.0 + 1));
         }
@@ -278,7 +276,7 @@ fn a_kernel_tells_what_it_can_be_given() {
             }",
         )
         .unwrap();
-    let mut seen: Vec<_> = kernel.bindings().map(|(name, binding)| (name, binding)).collect();
+    let mut seen: Vec<_> = kernel.bindings().collect();
     seen.sort_by_key(|(name, _)| *name);
     let [dst, how, idle, p, src, table] = &*seen else { panic!("{seen:?}") };
     assert_eq!((dst, how), (&("dst", KernelBinding::StorageTexture), &("how", KernelBinding::Sampler)));
