@@ -10,7 +10,7 @@ INSTALL := scripts/install-dependencies
 SCALE ?= 1
 SECONDS ?= 600
 
-.PHONY: help demo test test-camera test-long bench lint lint-all fuzz sanitize
+.PHONY: help demo demo-python test test-rust test-python test-camera test-long test-asan test-valgrind bench bench-python wheel lint lint-python lint-all fuzz sanitize
 
 help: ## lists these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1#/p' $(MAKEFILE_LIST) | awk -F'#' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -18,9 +18,26 @@ help: ## lists these commands
 demo: ## a ball bounces over live video: 300 frames (ARGS='--sink record:ball.mp4' and the like go to the example)
 	@scripts/demo $(ARGS)
 
-test: ## all tests that need no camera
+demo-python: ## the same from Python: builds the package into a virtual environment, target/python-demo
+	@scripts/demo-python $(ARGS)
+
+test: test-rust test-python ## all tests that need no camera
+
+test-rust: ## those of the Rust crates
 	@$(INSTALL) build run test
-	cargo test --workspace --no-fail-fast
+	cargo test --workspace --exclude streamlib-python --no-fail-fast
+
+test-python: ## those of the Python package (ARGS='-k frames' and the like go to pytest)
+	@$(INSTALL) build run test python
+	@scripts/test-python $(ARGS)
+
+test-asan: ## the Python package's memory tests under AddressSanitizer with leak detection (needs a nightly compiler)
+	@$(INSTALL) build python memory
+	@scripts/python-memory address
+
+test-valgrind: ## the same under Valgrind
+	@$(INSTALL) build python memory
+	@scripts/python-memory valgrind
 
 test-camera: ## the camera, in a small virtual machine that has one
 	@$(INSTALL) build run test camera
@@ -34,7 +51,21 @@ bench: ## benchmarks beside programs written by hand, and GStreamer if it is the
 	@$(INSTALL) build run
 	cargo bench -p streamlib-benches $(if $(BENCH),--bench $(BENCH))
 
-lint: ## formatting, clippy, documentation; spelling, licences and scripts where their tools are installed
+bench-python: ## what Python costs, beside the same calls from Rust, wgpu-py and gst-python where it is there
+	@$(INSTALL) build run python
+	@scripts/bench-python $(ARGS)
+
+wheel: ## a wheel of the Python package, tried in a clean environment of each CPython that is here
+	@$(INSTALL) build run python
+	@scripts/wheel
+
+lint: lint-rust lint-python ## formatting, types, documentation; spelling, licences and scripts where their tools are installed
+
+lint-python: ## the Python package: ruff, mypy, pyright, and whether its stubs are what the Rust source says
+	@$(INSTALL) build python
+	@scripts/lint-python
+
+lint-rust: ## formatting, clippy, documentation; spelling, licences and scripts where their tools are installed
 	@$(INSTALL) build
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings

@@ -16,8 +16,12 @@ import streamlib as sl
 def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--source", default="auto", help="auto, camera, camera:NAME_OR_INDEX or test-pattern; auto: the first camera, or the pattern")
-    parser.add_argument("--sink", action="append", help="auto, window, record:PATH.mp4 or null; may be repeated. auto: a window, or bouncing_ball.mp4")
+    parser.add_argument(
+        "--source", default="auto", help="auto, camera, camera:NAME_OR_INDEX or test-pattern; auto: the first camera, or the pattern"
+    )
+    parser.add_argument(
+        "--sink", action="append", help="auto, window, record:PATH.mp4 or null; may be repeated. auto: a window, or bouncing_ball.mp4"
+    )
     parser.add_argument("--size", help="the picture's size, as 1280x720; a camera's nearest")
     parser.add_argument("--fps", help="frames a second; a camera's nearest")
     parser.add_argument("--frames", type=int, help="end when every sink has had so many frames")

@@ -87,7 +87,7 @@ impl VideoFrame {
     /// `grey8`; for other formats see `to_numpy`. One copy, into memory that the GPU reads; rows may lie apart, but the pixels of a row must
     /// follow each other. `time` is in nanoseconds. `gpu` is the process's by default.
     #[staticmethod]
-    #[pyo3(signature = (array: "numpy.typing.NDArray[numpy.uint8]", *, format=None, time=0, sequence=0, gpu=None))]
+    #[pyo3(signature = (array: "numpy.typing.NDArray[typing.Any]", *, format=None, time=0, sequence=0, gpu=None))]
     fn from_numpy(
         py: Python<'_>,
         array: &Bound<'_, PyAny>,
@@ -115,7 +115,7 @@ impl VideoFrame {
     /// Replaces the pixels by those of an array, which must have the frame's shape; see `from_numpy`.
     ///
     /// Raises `streamlib.InvalidArgumentError` if the frame was sent already.
-    #[pyo3(signature = (array: "numpy.typing.NDArray[numpy.uint8]"))]
+    #[pyo3(signature = (array: "numpy.typing.NDArray[typing.Any]"))]
     fn write(&self, py: Python<'_>, array: &Bound<'_, PyAny>) -> Outcome<()> {
         let picture = Picture::of(array, Some(self.frame.format().pixel))?;
         if picture.format().size != self.frame.size() {

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use streamlib::{AdapterOptions, GpuOptions, Runtime, RuntimeOptions, Size, VideoFormat};
+use streamlib::{AdapterOptions, Error, ErrorKind, GpuOptions, Runtime, RuntimeOptions, Size, VideoFormat};
 
 use crate::debug::{Alive, Kind};
 use crate::errors::{Outcome, wrong};
@@ -15,10 +15,10 @@ use crate::scope;
 /// What all graphs of the process run on.
 static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
 
-/// The process's runtime with these options. `change` sets how the GPU is to be opened, if it is not open yet.
+/// The process's runtime with these options, those of its GPU apart: they are the first one's.
 pub(crate) fn runtime(options: RuntimeOptions) -> Runtime {
     let mut runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let shared = runtime.get_or_insert_with(|| Runtime::new(RuntimeOptions::default()));
+    let shared = runtime.get_or_insert_with(Runtime::default);
     let gpu = shared.options().gpu.clone();
     shared.with_options(RuntimeOptions { gpu, ..options })
 }
@@ -42,23 +42,20 @@ pub fn adopt(gpu: streamlib::GpuContext) {
 #[pyo3(signature = (*, adapter=None, budget_bytes=None))]
 pub(crate) fn gpu(py: Python<'_>, adapter: Option<String>, budget_bytes: Option<u64>) -> Outcome<GpuContext> {
     let context = py.detach(|| {
-        let asked = adapter.is_some() || budget_bytes.is_some();
-        let mut gpu = GpuOptions::default();
-        gpu.adapter = AdapterOptions { name: adapter.or(gpu.adapter.name.take()), ..gpu.adapter };
-        gpu.budget_bytes = budget_bytes.unwrap_or(gpu.budget_bytes);
-        let mut runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_open = runtime.as_ref().is_some_and(|runtime| runtime.opened_gpu().is_some());
-        if asked && is_open {
-            return Err(streamlib::Error::new(streamlib::ErrorKind::Busy, "the GPU is open already")
+        if adapter.is_none() && budget_bytes.is_none() {
+            return runtime(RuntimeOptions::default()).gpu();
+        }
+        let mut shared = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+        if shared.as_ref().is_some_and(|runtime| runtime.opened_gpu().is_some()) {
+            return Err(Error::new(ErrorKind::Busy, "the GPU is open already")
                 .hint("choose the adapter and the budget before the first graph or call that needs the GPU"));
         }
-        if asked {
-            *runtime = Some(Runtime::new(RuntimeOptions { gpu, ..Default::default() }));
-        }
-        let chosen =
-            runtime.get_or_insert_with(|| Runtime::new(RuntimeOptions::default())).with_options(RuntimeOptions::default());
-        drop(runtime);
-        chosen.gpu()
+        let mut gpu = GpuOptions { adapter: AdapterOptions { name: adapter, ..Default::default() }, ..Default::default() };
+        gpu.budget_bytes = budget_bytes.unwrap_or(gpu.budget_bytes);
+        let chosen = Runtime::new(RuntimeOptions { gpu, ..Default::default() });
+        let opened = chosen.gpu()?;
+        *shared = Some(chosen);
+        Ok(opened)
     })?;
     Ok(GpuContext::new(context))
 }

@@ -8,17 +8,17 @@ use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyList};
 use pyo3::{PyTraverseError, PyVisit};
 use serde_json::Value;
-use streamlib::{
-    Delivery, Error, ErrorKind, FailurePolicy, Mode, Processor, Reaction, RunEventKind, Running, RuntimeOptions, Stop,
-};
+use streamlib::{Error, ErrorKind, Mode, Running, RuntimeOptions, Stop};
 
 use crate::debug::{Alive, Kind, holders_of};
 use crate::declaration::{Declaration, policy};
 use crate::errors::{Outcome, Raised, to_python, wrong_type};
+use crate::events::Happened;
 use crate::frame::{dumps, loads};
 use crate::gpu::{runtime, seconds};
-use crate::node::{Instance, Node};
-use crate::registry::{BuiltIn, make};
+use crate::node::Instance;
+use crate::registry::BuiltIn;
+use crate::steps::{Recipe, Step};
 
 /// How often a waiting main thread looks whether somebody has pressed Ctrl-C.
 const LOOK: Duration = Duration::from_millis(50);
@@ -47,85 +47,6 @@ struct Ended {
     events: Vec<Happened>,
     outcome: streamlib::Result<()>,
     exception: Option<Py<PyAny>>,
-}
-
-/// An event as Python is told of it.
-#[derive(Clone)]
-struct Happened {
-    time: i64,
-    node: Arc<str>,
-    what: &'static str,
-    reaction: Option<&'static str>,
-    failures: Option<u32>,
-    error: Option<Error>,
-}
-
-impl Happened {
-    fn all(run: &Running) -> Vec<Self> {
-        let mut events = run.events();
-        std::iter::from_fn(|| events.next(Duration::ZERO)).map(Self::of).collect()
-    }
-
-    fn of(event: streamlib::RunEvent) -> Self {
-        let mut happened =
-            Self { time: event.time.as_nanos(), node: event.node, what: "other", reaction: None, failures: None, error: None };
-        match event.kind {
-            RunEventKind::Failed { error, reaction } => {
-                happened.what = "failed";
-                happened.error = Some(error);
-                happened.reaction = Some(match reaction {
-                    Reaction::Stop => "stop",
-                    Reaction::Bypass => "bypass",
-                    Reaction::Skip => "skip",
-                    Reaction::RestartAfter(_) => "restart",
-                    Reaction::GiveUp => "give up",
-                });
-            }
-            RunEventKind::Restarted { failures } => {
-                happened.what = "restarted";
-                happened.failures = Some(failures);
-            }
-            RunEventKind::ParametersRefused { error } => {
-                happened.what = "parameters refused";
-                happened.error = Some(error);
-            }
-            _ => {}
-        }
-        happened
-    }
-}
-
-enum Step {
-    Add { name: String, recipe: Recipe },
-    Connect { from: String, to: String, delivery: Option<Delivery> },
-    OnFailure { node: String, policy: FailurePolicy },
-    SetEnabled { node: String, enabled: bool },
-}
-
-enum Recipe {
-    BuiltIn(String, Value),
-    Python(Arc<Instance>, Value),
-}
-
-impl Recipe {
-    fn make(&self) -> streamlib::Result<Box<dyn Processor>> {
-        match self {
-            Self::BuiltIn(name, parameters) => make(name, parameters),
-            Self::Python(instance, values) => Ok(Box::new(Node::new(instance.clone(), values.clone()))),
-        }
-    }
-}
-
-impl Step {
-    fn apply(&self, graph: &mut streamlib::Graph) -> streamlib::Result<()> {
-        match self {
-            Self::Add { name, recipe } => graph.add_boxed(name, recipe.make()?),
-            Self::Connect { from, to, delivery: None } => graph.connect(from, to),
-            Self::Connect { from, to, delivery: Some(delivery) } => graph.connect_with(from, to, *delivery),
-            Self::OnFailure { node, policy } => graph.on_failure(node, *policy),
-            Self::SetEnabled { node, enabled } => graph.set_enabled(node, *enabled),
-        }
-    }
 }
 
 impl State {

@@ -9,6 +9,7 @@
 mod debug;
 mod declaration;
 mod errors;
+mod events;
 mod frame;
 mod gpu;
 mod graph;
@@ -21,6 +22,7 @@ mod pixels;
 mod registry;
 mod scope;
 mod signals;
+mod steps;
 mod texture;
 mod uniforms;
 

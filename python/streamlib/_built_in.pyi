@@ -4,7 +4,7 @@ import typing
 
 from ._native import BuiltIn as BuiltIn
 
-__all__ = ["BuiltIn", "BouncingBall", "Camera", "Display", "Images", "Null", "Record", "SaveImages", "TestPattern"]
+__all__ = ["BouncingBall", "BuiltIn", "Camera", "Display", "Images", "Null", "Record", "SaveImages", "TestPattern"]
 classes: dict[str, type[BuiltIn]]
 
 class BouncingBall(BuiltIn):

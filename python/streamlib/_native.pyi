@@ -27,9 +27,11 @@ __all__ = [
     "TextureView",
     "VideoFrame",
     "attachments_elsewhere",
+    "cameras",
     "close",
     "descriptors",
     "gpu",
+    "has_screen",
     "live_objects",
     "next_log",
     "set_log_level",
@@ -495,6 +497,12 @@ def attachments_elsewhere() -> int:
     How often threads of the engine that have no Python to run have taken the interpreter's lock: never.
     """
 
+def cameras() -> list[dict[str, typing.Any]]:
+    """
+    The cameras that there are: a list of dicts with `index`, `name`, `id` (on Linux the path), `bus` and `serial`, by any of which
+    `streamlib.Camera(device=...)` takes one.
+    """
+
 def close() -> None:
     """
     Lets go of the GPU. What still holds something of it keeps that.
@@ -511,6 +519,11 @@ def gpu(*, adapter: str | None = None, budget_bytes: SupportsIndex | None = None
 
     `adapter` is a part of the adapter's name; `budget_bytes` bounds the textures and buffers that may exist at once. Both only matter to
     the call that opens it: later ones raise `streamlib.BusyError` if they ask for something else.
+    """
+
+def has_screen() -> bool:
+    """
+    Whether there is a screen to open a window on, as far as the environment says. Opening one may fail all the same.
     """
 
 def live_objects() -> dict[str, int]:

@@ -83,8 +83,8 @@ pub struct CaptureOptions {
     pub backend: Backend,
     /// The picture's size, for example `1280x720`; `choose` says what is taken where the camera does not have it. Default: the
     /// largest up to 1920x1080 that reaches the frame rate.
-    #[serde(with = "size_text", skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Option<String>", extend("x-fixed" = true))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-fixed" = true))]
     pub size: Option<Size>,
     /// Pictures a second; `choose` says what is taken where the camera does not have it at this size. Default: 30.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,23 +152,6 @@ impl CaptureOptions {
                 .hint("give the seconds without a picture after which the camera counts as stalled, for example 5"));
         }
         Ok(())
-    }
-}
-
-/// `"1280x720"` in files.
-mod size_text {
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-    use streamlib_core::Size;
-
-    pub(super) fn serialize<S: Serializer>(size: &Option<Size>, serializer: S) -> Result<S::Ok, S::Error> {
-        match size {
-            Some(size) => serializer.collect_str(size),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Size>, D::Error> {
-        Option::<String>::deserialize(deserializer)?.map(|text| text.parse().map_err(D::Error::custom)).transpose()
     }
 }
 

@@ -1,0 +1,156 @@
+"""What Python costs: kernels called from Rust, from Python and through wgpu-py, and a processor that returns its frame.
+
+`make bench-python` runs it. Rust and Python take turns; what is said are medians, and the best of the turns.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlib as sl
+
+WGSL = (Path(__file__).parent / "kernel_call.wgsl").read_text()
+CALLS = 500
+TURNS = 5
+BALL = {"centre": (32.0, 32.0), "radius": 10.0, "color": (1.0, 0.4, 0.0, 1.0)}
+
+
+def median(call: Callable[[], object], wait: Callable[[], object]) -> float:
+    """Time calls on an idle queue, in microseconds."""
+    for _ in range(50):
+        wait()
+        call()
+    times = []
+    for _ in range(CALLS):
+        wait()
+        begin = time.perf_counter()
+        call()
+        times.append((time.perf_counter() - begin) * 1e6)
+    return statistics.median(times)
+
+
+def from_python() -> float:
+    """Call the kernel through streamlib."""
+    gpu = sl.gpu()
+    kernel = gpu.kernel(WGSL, label="ball")
+    frame = gpu.frame(64, 64)
+
+    def call() -> None:
+        out = frame.like()
+        kernel(src=frame, dst=out, ball=BALL)
+
+    return median(call, gpu.wait_idle)
+
+
+def from_wgpu_py() -> float | None:
+    """Do the same with wgpu-py: uniform, bind group, encoder, pass, submission. Its textures are made beforehand."""
+    try:
+        import struct
+
+        import wgpu
+    except ImportError:
+        return None
+    device = wgpu.gpu.request_adapter_sync().request_device_sync()
+    usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.STORAGE_BINDING
+    textures = [device.create_texture(size=(64, 64, 1), format="rgba8unorm", usage=usage) for _ in range(2)]
+    views = [texture.create_view() for texture in textures]
+    uniform = device.create_buffer(size=32, usage=wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST)
+    module = device.create_shader_module(code=WGSL)
+    pipeline = device.create_compute_pipeline(layout="auto", compute={"module": module, "entry_point": "main"})
+    layout = pipeline.get_bind_group_layout(0)
+
+    def call() -> None:
+        device.queue.write_buffer(uniform, 0, struct.pack("8f", 32, 32, 10, 0, 1, 0.4, 0, 1))
+        entries = [
+            {"binding": 0, "resource": views[0]},
+            {"binding": 1, "resource": views[1]},
+            {"binding": 2, "resource": {"buffer": uniform, "offset": 0, "size": 32}},
+        ]
+        group = device.create_bind_group(layout=layout, entries=entries)
+        encoder = device.create_command_encoder()
+        compute = encoder.begin_compute_pass()
+        compute.set_pipeline(pipeline)
+        compute.set_bind_group(0, group)
+        compute.dispatch_workgroups(4, 4, 1)
+        compute.end()
+        device.queue.submit([encoder.finish()])
+
+    def wait() -> None:
+        device.queue.on_submitted_work_done_sync()
+
+    return median(call, wait)
+
+
+def returns_its_frame(frames: int = 5000) -> tuple[float, float]:
+    """Run a processor that returns its frame; give the microseconds of its calls, and the milliseconds of the whole run a frame."""
+
+    @sl.processor
+    def passed(frame: sl.VideoFrame) -> sl.VideoFrame:
+        return frame
+
+    graph = sl.Graph()
+    graph.chain(sl.TestPattern(size=(16, 16)), passed(), sl.Null())
+    done = graph.run(offline=True, frames=frames)
+    return done["nodes"]["passed"]["process_us"]["p50"], done["seconds"] * 1e3 / frames
+
+
+def main() -> None:
+    """Run the turns and say the figures."""
+    rust_bench = sys.argv[1]
+    rust, python, foreign = [], [], []
+    for _ in range(TURNS):
+        rust.append(float(subprocess.run([rust_bench], capture_output=True, text=True, check=True).stdout))
+        python.append(from_python())
+        other = from_wgpu_py()
+        if other is not None:
+            foreign.append(other)
+    print(f"kernel recorded and submitted, idle queue ({sl.gpu().adapter}):")
+    print(f"  from Rust    {statistics.median(rust):7.1f} us  (best {min(rust):.1f})")
+    print(f"  from Python  {statistics.median(python):7.1f} us  (best {min(python):.1f})")
+    beyond = statistics.median(p - r for p, r in zip(python, rust, strict=True))
+    print(f"  Python beyond Rust {beyond:.1f} us; limit 10")
+    if foreign:
+        print(f"  wgpu-py      {statistics.median(foreign):7.1f} us  (best {min(foreign):.1f})")
+        ratio = statistics.median(f / p for f, p in zip(foreign, python, strict=True))
+        print(f"  wgpu-py is {ratio:.1f} times dearer than streamlib from Python; limit 6")
+    else:
+        print("  wgpu-py: not run, it is not installed")
+    calls = [returns_its_frame() for _ in range(3)]
+    print(f"a processor that returns its frame: {statistics.median(call for call, _ in calls):.2f} us a call; limit 5")
+    gst_python()
+
+
+def gst_python() -> None:
+    """Time a pad probe and an appsink of gst-python, where it is installed."""
+    try:
+        import gi
+
+        gi.require_version("Gst", "1.0")
+        from gi.repository import Gst
+    except (ImportError, ValueError):
+        print("gst-python: not run, it is not installed")
+        return
+    Gst.init(None)
+    frames = 20000
+
+    def run(probe: bool) -> float:
+        pipeline = Gst.parse_launch(f"fakesrc num-buffers={frames} ! identity name=i ! fakesink")
+        if probe:
+            pad = pipeline.get_by_name("i").get_static_pad("src")
+            pad.add_probe(Gst.PadProbeType.BUFFER, lambda *_: Gst.PadProbeReturn.OK)
+        begin = time.perf_counter()
+        pipeline.set_state(Gst.State.PLAYING)
+        pipeline.get_bus().timed_pop_filtered(Gst.CLOCK_TIME_NONE, Gst.MessageType.EOS)
+        pipeline.set_state(Gst.State.NULL)
+        return (time.perf_counter() - begin) * 1e6 / frames
+
+    print(f"gst-python's probe that does nothing: {run(True) - run(False):.1f} us a buffer")
+
+
+if __name__ == "__main__":
+    main()
