@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::errors::Outcome;
+use crate::graph::forget_the_ended;
 use crate::{gpu, scope};
 
 /// What there is one object of for each object of Python's.
@@ -139,7 +140,10 @@ pub(crate) fn live_objects(py: Python<'_>) -> Outcome<Bound<'_, PyDict>> {
     for (kind, name) in Kind::ALL {
         counts.set_item(name, ALIVE[kind as usize].load(Ordering::Relaxed))?;
     }
-    let gpu = py.detach(|| gpu::opened().map(|gpu| gpu.statistics()));
+    let gpu = py.detach(|| {
+        forget_the_ended();
+        gpu::opened().map(|gpu| gpu.statistics())
+    });
     let gpu = gpu.map(|gpu| (gpu.textures.in_use, gpu.buffers.in_use, gpu.staging.in_use)).unwrap_or_default();
     counts.set_item("textures_in_use", gpu.0)?;
     counts.set_item("buffers_in_use", gpu.1)?;

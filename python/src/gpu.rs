@@ -9,6 +9,7 @@ use streamlib::{AdapterOptions, Error, ErrorKind, GpuOptions, Runtime, RuntimeOp
 use crate::debug::{Alive, Kind};
 use crate::errors::{Outcome, wrong};
 use crate::frame::{VideoFrame, pixel_format};
+use crate::graph::end_all;
 use crate::kernel::Kernel;
 use crate::scope;
 
@@ -60,11 +61,18 @@ pub(crate) fn gpu(py: Python<'_>, adapter: Option<String>, budget_bytes: Option<
     Ok(GpuContext::new(context))
 }
 
-/// Lets go of the GPU. What still holds something of it keeps that.
+/// Ends what runs, waits for the GPU and lets go of it. What still holds something of it keeps that.
 #[pyfunction]
 pub(crate) fn close(py: Python<'_>) {
-    let runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner).take();
-    py.detach(|| drop(runtime));
+    py.detach(|| {
+        end_all();
+        if let Some(gpu) = opened() {
+            // A driver that hangs is no reason not to end.
+            let _ = gpu.wait_idle(Duration::from_secs(5));
+        }
+        let runtime = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(runtime);
+    });
 }
 
 /// The GPU: makes frames and compiles kernels.

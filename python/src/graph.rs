@@ -23,6 +23,31 @@ use crate::steps::{Recipe, Step};
 /// How often a waiting main thread looks whether somebody has pressed Ctrl-C.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// What runs, whether its graph is still there or not: the interpreter must not go down before it.
+static RUNS: Mutex<Vec<Arc<Running>>> = Mutex::new(Vec::new());
+
+fn runs() -> MutexGuard<'static, Vec<Arc<Running>>> {
+    RUNS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets go of runs that are over.
+pub(crate) fn forget_the_ended() {
+    let ended: Vec<_> = runs().extract_if(.., |run| run.is_over()).collect();
+    ended.iter().for_each(|run| run.join());
+}
+
+/// Ends everything that runs, and waits for it.
+pub(crate) fn end_all() {
+    let runs = std::mem::take(&mut *runs());
+    runs.iter().for_each(|run| run.stop(Stop::Discard));
+    for run in runs {
+        // One that is stuck in Python or in a driver is left behind.
+        if run.wait_for(Duration::from_secs(10)) {
+            run.join();
+        }
+    }
+}
+
 /// Processors and the links between their ports, and their run. `streamlib.Graph` is the face of it.
 #[pyclass(frozen, weakref, module = "streamlib._native")]
 pub struct Graph {
@@ -110,8 +135,11 @@ impl Graph {
     fn settle(&self, py: Python<'_>) {
         let run = self.state(py).running().cloned().filter(|run| run.is_over());
         let Some(run) = run else { return };
-        let (statistics, events) =
-            py.detach(|| (serde_json::to_string(&run.statistics()).unwrap_or_default(), Happened::all(&run)));
+        let (statistics, events) = py.detach(|| {
+            run.join();
+            forget_the_ended();
+            (serde_json::to_string(&run.statistics()).unwrap_or_default(), Happened::all(&run))
+        });
         let outcome = run.outcome().unwrap_or(Ok(()));
         let instances = self.state(py).instances().cloned().collect::<Vec<_>>();
         let find = |error| instances.iter().find_map(|instance| instance.raised.take(py, error));
@@ -271,6 +299,7 @@ impl Graph {
             false => Ok((runtime(options).start(graph)?, None)),
         })?;
         let run = Arc::new(run);
+        runs().push(run.clone());
         self.state(py).run = Some(run.clone());
         if let Some(main_loop) = main_loop {
             py.detach(|| main_loop.run(&|| run.is_over()));

@@ -17,7 +17,6 @@ from ._built_in import *  # noqa: F403
 from ._native import GpuContext, Kernel, ReadBack, Texture, TextureView, VideoFrame, cameras, gpu, has_screen
 from .errors import *  # noqa: F403
 from .graphs import Graph, RunOptions
-from .graphs import stop_all as _stop_all
 from .processors import Input, Output, Parameter, pixel_shader, processor
 from .statistics import Statistics
 
@@ -47,10 +46,4 @@ __all__ = [
 __all__ += _built_in.__all__
 __all__ += errors.__all__
 
-
-def _close() -> None:
-    _stop_all()
-    _native.close()
-
-
-_atexit.register(_close)
+_atexit.register(_native.close)

@@ -4,7 +4,7 @@ import typing
 
 from ._native import BuiltIn as BuiltIn
 
-__all__ = ["BouncingBall", "BuiltIn", "Camera", "Display", "Images", "Null", "Record", "SaveImages", "TestPattern"]
+__all__ = ["BuiltIn", "BouncingBall", "Camera", "Display", "Images", "Null", "Record", "SaveImages", "TestPattern"]
 classes: dict[str, type[BuiltIn]]
 
 class BouncingBall(BuiltIn):
@@ -83,7 +83,7 @@ class Camera(BuiltIn):
             to red, green and blue.
         rate: integer or string or null, default None; cannot be set while the graph runs
             Pictures a second; `choose` says what is taken where the camera does not have it at this size. Default: 30.
-        size: string or null, default None; cannot be set while the graph runs
+        size: string or array or null, default None; cannot be set while the graph runs
             The picture's size, for example `1280x720`; `choose` says what is taken where the camera does not have it. Default: the
             largest up to 1920x1080 that reaches the frame rate.
         timeout: number, default 5.0; cannot be set while the graph runs
@@ -109,7 +109,7 @@ class Camera(BuiltIn):
         | None = ...,
         range: typing.Literal["limited"] | typing.Literal["full"] | None = ...,
         rate: int | str | None = ...,
-        size: str | None = ...,
+        size: str | collections.abc.Sequence[typing.Any] | None = ...,
         timeout: float = ...,
     ) -> Camera: ...
     def __init__(
@@ -131,7 +131,7 @@ class Camera(BuiltIn):
         | None = ...,
         range: typing.Literal["limited"] | typing.Literal["full"] | None = ...,
         rate: int | str | None = ...,
-        size: str | None = ...,
+        size: str | collections.abc.Sequence[typing.Any] | None = ...,
         timeout: float = ...,
     ) -> None: ...
     @property
@@ -163,7 +163,7 @@ class Camera(BuiltIn):
     @property
     def rate(self) -> int | str | None: ...
     @property
-    def size(self) -> str | None: ...
+    def size(self) -> str | collections.abc.Sequence[typing.Any] | None: ...
     @property
     def timeout(self) -> float: ...
 

@@ -383,7 +383,7 @@ class VideoFrame:
         """
     @staticmethod
     def from_numpy(
-        array: numpy.typing.NDArray[numpy.uint8],
+        array: numpy.typing.NDArray[typing.Any],
         *,
         format: str | None = None,
         time: SupportsIndex = 0,
@@ -485,7 +485,7 @@ class VideoFrame:
         """
         The same picture with another capture time, in nanoseconds.
         """
-    def write(self, /, array: numpy.typing.NDArray[numpy.uint8]) -> None:
+    def write(self, /, array: numpy.typing.NDArray[typing.Any]) -> None:
         """
         Replaces the pixels by those of an array, which must have the frame's shape; see `from_numpy`.
 

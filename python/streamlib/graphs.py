@@ -10,7 +10,6 @@ import json
 import signal
 import sys
 import threading
-import weakref
 from collections.abc import Iterator
 from typing import Any, Literal, TypedDict
 
@@ -28,8 +27,6 @@ __all__ = ["Graph", "RunOptions"]
 
 # How many samples of statistics are remembered for `to_pandas`: an hour's, one a second.
 _SAMPLES = 3600
-
-_running: weakref.WeakSet[Graph] = weakref.WeakSet()
 
 
 class RunOptions(TypedDict, total=False):
@@ -150,7 +147,6 @@ class Graph:
         """Wait until the run is over, at most for so many seconds, and say whether it is. Raises what `run` would."""
         is_over = self._native.wait(timeout)
         if is_over:
-            _running.discard(self)
             self._native.raise_error()
         return is_over
 
@@ -216,7 +212,6 @@ class Graph:
             # What was raised within matters more than what it has led to here.
             self._native.stop(True)
             self._native.wait()
-            _running.discard(self)
         return False
 
     def _start(self, options: RunOptions, *, lend: bool) -> None:
@@ -234,19 +229,10 @@ class Graph:
             max_in_flight=options.get("max_in_flight"),
             fusion=options.get("fusion", True),
         )
-        _running.add(self)
 
     def _finish(self) -> Statistics:
-        _running.discard(self)
         self._native.raise_error()
         return self.stats()
-
-
-def stop_all() -> None:
-    """End what runs when the interpreter does."""
-    for graph in list(_running):
-        graph._native.stop(False)
-        graph._native.wait(10.0)
 
 
 @contextlib.contextmanager

@@ -334,15 +334,32 @@ def test_leases_name_who_keeps_a_frame() -> None:
 
 
 def test_the_engine_writes_to_logging(caplog: pytest.LogCaptureFixture) -> None:
+    @sl.processor(on_failure="skip")
+    def picky(number: Number) -> None:
+        if number.value == 2:
+            raise ValueError("two")
+
     graph = sl.Graph()
-    graph.chain(pattern(), sl.Null())
-    with caplog.at_level(logging.DEBUG, "streamlib"):
-        graph.run(offline=True, frames=1)
-        deadline = time.monotonic() + 10
-        while not caplog.records and time.monotonic() < deadline:
+    graph.chain(Count(), picky())
+    with caplog.at_level(logging.WARNING, "streamlib"):
+        graph.run(offline=True)
+        deadline = time.monotonic() + 20
+        while not caplog.records:
+            assert time.monotonic() < deadline
             time.sleep(0.01)
-    logging.getLogger("streamlib")
+    [record] = caplog.records
+    assert record.name.startswith("streamlib_core.runtime")
+    assert record.levelno == logging.WARNING
+    assert "ValueError: two" in record.getMessage()
     assert sl.debug.attachments_elsewhere() == 0
+
+
+def test_what_logging_does_not_want_is_not_made(caplog: pytest.LogCaptureFixture) -> None:
+    graph = sl.Graph()
+    graph.chain(Count(), Collect())
+    with caplog.at_level(logging.CRITICAL, "streamlib"):
+        graph.run(offline=True)
+    assert caplog.records == []
 
 
 def test_built_in_classes() -> None:

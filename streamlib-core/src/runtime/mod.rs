@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::bounded;
@@ -309,11 +310,11 @@ impl Runtime {
                 shared.save_gpu_cache();
             }
         });
-        if let Err(error) = spawned {
+        let supervisor = spawned.map_err(|error| {
             shared.advance_to(Phase::Discarding);
-            return Err(Error::new(ErrorKind::Io, "cannot start the supervisor's thread").caused_by(error));
-        }
-        Ok(Running { shared, plan, links, outcome })
+            Error::new(ErrorKind::Io, "cannot start the supervisor's thread").caused_by(error)
+        })?;
+        Ok(Running { shared, plan, links, outcome, supervisor: Mutex::new(Some(supervisor)) })
     }
 }
 
@@ -358,6 +359,7 @@ pub struct Running {
     plan: Plan,
     links: Vec<Arc<dyn AnyLink>>,
     outcome: Arc<Outcome>,
+    supervisor: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Running {
@@ -473,6 +475,16 @@ impl Running {
         self.outcome.wait(Some(timeout)).is_some()
     }
 
+    /// Blocks until the last of its threads has gone, a moment after it has ended: what they hold of the GPU is let go of by then. A program
+    /// that ends while a thread is in the driver may crash there.
+    pub fn join(&self) {
+        let supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(supervisor) = supervisor {
+            // Its panic is the run's error.
+            let _ = supervisor.join();
+        }
+    }
+
     /// How it ended; `None` while it goes on.
     pub fn outcome(&self) -> Option<Result<()>> {
         self.outcome.wait(Some(Duration::ZERO))
@@ -482,6 +494,7 @@ impl Running {
     /// too.
     pub fn wait(self) -> (Statistics, Result<()>) {
         let outcome = self.outcome.wait(None).unwrap_or(Ok(()));
+        self.join();
         (self.statistics(), outcome)
     }
 }
