@@ -505,7 +505,7 @@ def cameras() -> list[dict[str, typing.Any]]:
 
 def close() -> None:
     """
-    Lets go of the GPU. What still holds something of it keeps that.
+    Ends what runs, waits for the GPU and lets go of it. What still holds something of it keeps that.
     """
 
 def descriptors() -> list[dict[str, typing.Any]]:
