@@ -50,7 +50,7 @@ def plain(watch: Watch) -> object:
 
 
 def raises(watch: Watch, policy: str) -> object:
-    @sl.processor(on_failure=policy)  # type: ignore[call-overload]
+    @sl.processor(on_failure=policy)  # type: ignore[call-overload, untyped-decorator]
     def process(frame: sl.VideoFrame) -> sl.VideoFrame:
         watch.see(frame)
         out = frame.like()

@@ -122,7 +122,7 @@ class TestReferencesAtTheEdges:
                 self.last = frame
                 return frame
 
-        references = []
+        references: list[Callable[[], object]] = []
         for _ in often(5):
             graph = sl.Graph()
             knowing = Knowing()
