@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 import streamlib.graphs
 
 ROOT = Path(__file__).parents[2]

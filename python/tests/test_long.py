@@ -88,9 +88,7 @@ def keeps(watch: Watch) -> object:
     ],
     ids=["plain", "raises every tenth, skip", "raises, bypass", "keeps the last"],
 )
-def test_memory_stays_where_it_is(
-    make: Callable[[Watch], object], name: str, errors: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_memory_stays_where_it_is(make: Callable[[Watch], object], name: str, errors: int, caplog: pytest.LogCaptureFixture) -> None:
     # pytest keeps every record that is logged: a thousand warnings would be its memory, not ours.
     caplog.set_level(logging.ERROR, "streamlib")
     watch = Watch()
