@@ -36,6 +36,7 @@ fn crates_depend_downwards_only() {
         ("streamlib-core", &[]),
         ("streamlib-processors", &["streamlib-core"]),
         ("streamlib", &["streamlib-core", "streamlib-processors"]),
+        ("streamlib-python", &["streamlib"]),
         ("streamlib-benches", &["streamlib"]),
     ];
     let packages = metadata["packages"].as_array().unwrap();
