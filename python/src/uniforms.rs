@@ -1,7 +1,7 @@
 //! Python's numbers in the layout that a shader declares.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyFloat, PyString, PyTuple};
 use smallvec::SmallVec;
 use streamlib::{DeclaredUniform, Scalar, UniformType};
 
@@ -148,8 +148,18 @@ fn write(argument: &str, ty: UniformType, value: &Bound<'_, PyAny>, bytes: &mut 
 }
 
 fn vector(argument: &str, ty: UniformType, components: usize, value: &Bound<'_, PyAny>, bytes: &mut [u8]) -> Outcome<()> {
-    for (component, item) in sequence(argument, ty, components, value)?.iter().enumerate() {
-        bytes[4 * component..4 * component + 4].copy_from_slice(&number(argument, ty, item)?);
+    let mut places = bytes.chunks_exact_mut(4);
+    // The usual way to write one; nothing is collected for it.
+    if let Ok(items) = value.cast_exact::<PyTuple>()
+        && items.len() == components
+    {
+        for (place, item) in places.by_ref().zip(items.iter_borrowed()) {
+            place.copy_from_slice(&number(argument, ty, &item)?);
+        }
+        return Ok(());
+    }
+    for (place, item) in places.zip(&sequence(argument, ty, components, value)?) {
+        place.copy_from_slice(&number(argument, ty, item)?);
     }
     Ok(())
 }
@@ -170,6 +180,9 @@ fn sequence<'py>(
 }
 
 fn number(argument: &str, ty: UniformType, value: &Bound<'_, PyAny>) -> Outcome<[u8; 4]> {
+    if let (Scalar::F32, Ok(value)) = (ty.scalar, value.cast_exact::<PyFloat>()) {
+        return Ok((value.value() as f32).to_ne_bytes());
+    }
     let outside = || wrong(argument, format!("{value} is outside of {}", ty.scalar));
     let expected = |what: &str| wrong_type(argument, &format!("{what} ({})", ty.scalar), value);
     Ok(match ty.scalar {
