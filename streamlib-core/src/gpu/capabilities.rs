@@ -67,8 +67,8 @@ fn available(adapter: &wgpu::Adapter) -> wgpu::Features {
 
 /// What to open a device with: what streamlib uses and what the program asks for, as far as the adapter offers it.
 pub(super) fn wanted(adapter: &wgpu::Adapter, features: wgpu::Features) -> wgpu::Features {
-    // Tell how long passes take, and keep compiled shaders from run to run.
-    let mut wanted = features | wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE;
+    // Tell how long passes take, keep compiled shaders from run to run, and carry parameters within the commands.
+    let mut wanted = features | wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE | wgpu::Features::IMMEDIATES;
     if writes_r8(adapter) {
         // Lets compute shaders write the planes of `i420`.
         wanted |= wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES;

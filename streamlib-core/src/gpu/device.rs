@@ -391,6 +391,7 @@ impl Device {
         module: naga::Module,
         entry_point: &str,
         groups: &[Option<&wgpu::BindGroupLayout>],
+        immediate_bytes: u32,
     ) -> Result<wgpu::ComputePipeline> {
         self.created.pipelines.fetch_add(1, Ordering::Relaxed);
         self.catch("", || {
@@ -401,7 +402,7 @@ impl Device {
             let layout = self.raw.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                 label: None,
                 bind_group_layouts: groups,
-                immediate_size: 0,
+                immediate_size: immediate_bytes,
             });
             let descriptor = wgpu::ComputePipelineDescriptor {
                 label: None,
@@ -414,6 +415,14 @@ impl Device {
             self.disk_cache
                 .pipeline(|cache| self.raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor { cache, ..descriptor }))
         })
+    }
+
+    /// The most bytes of immediate data that a pipeline can have: parameters that are part of the commands.
+    pub(super) fn immediate_bytes(&self) -> u32 {
+        match self.raw.features().contains(wgpu::Features::IMMEDIATES) {
+            true => self.raw.limits().max_immediate_size,
+            false => 0,
+        }
     }
 
     /// How shaders may use storage textures of `format`.

@@ -327,8 +327,10 @@ impl<'a> KernelCall<'a> {
         }
         let bind_groups = compiled.interface.groups().zip(&compiled.layouts);
         let bind_groups: SmallVec<[_; 4]> = bind_groups.map(|(group, layout)| bind_group(&gpu, layout, &bound[group])).collect();
-        let bytes: SmallVec<[&[u8]; 4]> = uniforms.iter().map(|bytes| &**bytes).collect();
-        let uniforms = if bytes.is_empty() { None } else { Some(encoder.uniforms(&bytes)?) };
+        let in_group = match compiled.interface.uniforms_in_group() {
+            0 => None,
+            _ => Some(encoder.uniforms(&uniforms.iter().map(|bytes| &**bytes).collect::<SmallVec<[&[u8]; 4]>>())?),
+        };
         let timestamp_writes = timestamps.map(|query_set| wgpu::ComputePassTimestampWrites {
             query_set,
             beginning_of_pass_write_index: Some(0),
@@ -340,8 +342,12 @@ impl<'a> KernelCall<'a> {
         for (place, group) in bind_groups.iter().enumerate() {
             pass.set_bind_group(place as u32, group, &[]);
         }
-        if let Some((group, offsets)) = &uniforms {
+        if let Some((group, offsets)) = &in_group {
             pass.set_bind_group(bind_groups.len() as u32, group, offsets);
+        }
+        if compiled.interface.is_immediate {
+            pass.set_immediates(0, &uniforms[0]);
+            gpu.device().bytes.uniforms.fetch_add(uniforms[0].len() as u64, std::sync::atomic::Ordering::Relaxed);
         }
         pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
         gpu.0.kernels.count_dispatch();

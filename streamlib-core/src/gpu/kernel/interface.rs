@@ -2,8 +2,8 @@
 //!
 //! The bindings' numbers are the author's business no longer: what a kernel binds is found by name, and is given a place of its own
 //! before the driver sees it. Each texture, sampler and buffer has a group of its own, so that its bind group can be kept for all
-//! kernels; where the device has too few groups, the last holds the rest. Behind them is the group of the uniforms, whose offsets move
-//! with every call.
+//! kernels; where the device has too few groups, the last holds the rest. A uniform that is alone and small becomes WebGPU's immediate
+//! data, which is part of the commands. Others have the last group, whose offsets move with every call.
 
 use std::any::TypeId;
 use std::collections::HashMap;
@@ -79,18 +79,38 @@ pub(in crate::gpu) struct Interface {
     pub(in crate::gpu) workgroup: [u32; 3],
     pub(in crate::gpu) bindings: Vec<Binding>,
     pub(in crate::gpu) uniforms: Vec<UniformBinding>,
+    /// Whether the one uniform travels as immediate data: it is in no group.
+    pub(in crate::gpu) is_immediate: bool,
     /// Declared, but used by nothing: may be given, need not.
     pub(in crate::gpu) unused: Vec<String>,
     /// The groups that the device has.
     available: usize,
 }
 
+/// What a device has for what a kernel binds.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::gpu) struct Room {
+    pub(in crate::gpu) groups: u32,
+    /// The most bytes of immediate data, 0 where there is none.
+    pub(in crate::gpu) immediate_bytes: u32,
+}
+
 impl Interface {
     /// The bindings of each group; that of the uniforms comes after these.
     pub(in crate::gpu) fn groups(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let count = self.bindings.len();
-        let groups = (self.available - usize::from(!self.uniforms.is_empty())).min(count);
+        let groups = (self.available - usize::from(self.uniforms_in_group() > 0)).min(count);
         (0..groups).map(move |group| group..if group + 1 == groups { count } else { group + 1 })
+    }
+
+    /// How many uniforms the last group has.
+    pub(in crate::gpu) fn uniforms_in_group(&self) -> usize {
+        if self.is_immediate { 0 } else { self.uniforms.len() }
+    }
+
+    /// The bytes of immediate data.
+    pub(in crate::gpu) fn immediate_bytes(&self) -> u32 {
+        if self.is_immediate { self.uniforms[0].declared.bytes } else { 0 }
     }
 
     /// Every name with what it is.
@@ -108,10 +128,10 @@ pub(in crate::gpu) fn read(
     text: &str,
     entry_point: Option<&str>,
     constants: &[(String, f64)],
-    available_groups: u32,
+    room: Room,
 ) -> Result<(naga::Module, Interface), String> {
     let (module, info) = wgsl::checked(text)?;
-    read_module(module, &info, entry_point, constants, available_groups).map_err(|message| format!(": {message}"))
+    read_module(module, &info, entry_point, constants, room).map_err(|message| format!(": {message}"))
 }
 
 fn read_module(
@@ -119,7 +139,7 @@ fn read_module(
     info: &naga::valid::ModuleInfo,
     entry_point: Option<&str>,
     constants: &[(String, f64)],
-    available_groups: u32,
+    room: Room,
 ) -> Result<(naga::Module, Interface), String> {
     let name = choose_entry_point(&module, entry_point)?;
     let constants = constants.iter().cloned().collect::<HashMap<_, _>>();
@@ -138,8 +158,9 @@ fn read_module(
         workgroup: module.entry_points[position].workgroup_size,
         bindings: Vec::new(),
         uniforms: Vec::new(),
+        is_immediate: false,
         unused: Vec::new(),
-        available: available_groups as usize,
+        available: room.groups as usize,
     };
     let (mut bindings, mut uniforms) = (Vec::new(), Vec::new());
     for (handle, variable) in module.global_variables.iter() {
@@ -157,6 +178,14 @@ fn read_module(
         }
     }
     interface.unused = unused;
+    interface.is_immediate = match &interface.uniforms[..] {
+        [only] => only.declared.bytes <= room.immediate_bytes,
+        _ => false,
+    };
+    if interface.is_immediate {
+        let variable = module.global_variables.get_mut(uniforms.remove(0));
+        (variable.space, variable.binding) = (naga::AddressSpace::Immediate, None);
+    }
     let mut place = |handle, group: usize, binding: usize| {
         let place = naga::ResourceBinding { group: group as u32, binding: binding as u32 };
         module.global_variables.get_mut(handle).binding = Some(place);
@@ -283,8 +312,36 @@ mod tests {
 
     const DST: &str = "@group(0) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;";
 
+    const ROOM: Room = Room { groups: 4, immediate_bytes: 0 };
+
     fn interface(text: &str) -> Result<Interface, String> {
-        read(text, None, &[], 4).map(|(_, interface)| interface)
+        read(text, None, &[], ROOM).map(|(_, interface)| interface)
+    }
+
+    #[test]
+    fn a_small_uniform_that_is_alone_is_immediate_data() {
+        let text = |declared: &str, used: &str| {
+            format!(
+                "{DST} struct P {{ centre: vec2f, rows: mat3x4f }} {declared}
+                 @compute @workgroup_size(1) fn main() {{ textureStore(dst, vec2u(), vec4f({used})); }}"
+            )
+        };
+        let p = "@group(1) @binding(0) var<uniform> p: P;";
+        let q = "@group(1) @binding(1) var<uniform> q: f32;";
+        let cases = [
+            (text(p, "p.centre.x"), 64, 64),
+            (text(p, "p.centre.x"), 60, 0),
+            (text(&format!("{p} {q}"), "p.centre.x * q"), 128, 0),
+            // What nothing uses does not count.
+            (text(&format!("{p} {q}"), "q"), 128, 4),
+        ];
+        for (text, immediate_bytes, expected) in cases {
+            let (module, interface) = read(&text, None, &[], Room { groups: 4, immediate_bytes }).unwrap();
+            assert_eq!(interface.immediate_bytes(), expected, "{text}");
+            let spaces = module.global_variables.iter().map(|(_, variable)| variable.space);
+            assert_eq!(spaces.filter(|space| *space == naga::AddressSpace::Immediate).count(), usize::from(expected > 0), "{text}");
+            assert_eq!(interface.uniforms_in_group(), if expected > 0 { 0 } else { interface.uniforms.len() });
+        }
     }
 
     #[test]
@@ -307,14 +364,14 @@ mod tests {
         assert_eq!((&*uniform.name, uniform.declared.bytes), ("p", 64));
         assert_eq!(uniform.declared.names(), "centre, radius, rows");
         assert_eq!(interface.groups().collect::<Vec<_>>(), [0..1, 1..2, 2..3]);
-        let (module, narrow) = read(&wgsl, None, &[], 3).unwrap();
+        let (module, narrow) = read(&wgsl, None, &[], Room { groups: 3, ..ROOM }).unwrap();
         assert_eq!(narrow.groups().collect::<Vec<_>>(), [0..1, 1..3]);
         let place = |name: &str| {
             module.global_variables.iter().find(|(_, variable)| variable.name.as_deref() == Some(name)).unwrap().1.binding
         };
         let at = |group, binding| Some(naga::ResourceBinding { group, binding });
         assert_eq!(["dst", "src", "smooth_", "p"].map(place), [at(0, 0), at(1, 0), at(1, 1), at(2, 0)]);
-        let (_, sized) = read(&wgsl, None, &[("side".into(), 8.0)], 4).unwrap();
+        let (_, sized) = read(&wgsl, None, &[("side".into(), 8.0)], ROOM).unwrap();
         assert_eq!(sized.workgroup, [8, 4, 1]);
     }
 
@@ -325,8 +382,8 @@ mod tests {
         assert!(wrong("@fragment fn main() {}").contains("no compute entry point"));
         let two = "@compute @workgroup_size(1) fn a() {} @compute @workgroup_size(1) fn b() {}";
         assert!(wrong(two).contains("a, b: name one"));
-        assert!(read(two, Some("c"), &[], 4).unwrap_err().contains("no entry point 'c'; it has a, b"));
-        assert!(read(main, None, &[("side".into(), 1.0)], 4).unwrap_err().contains("no 'override side'"));
+        assert!(read(two, Some("c"), &[], ROOM).unwrap_err().contains("no entry point 'c'; it has a, b"));
+        assert!(read(main, None, &[("side".into(), 1.0)], ROOM).unwrap_err().contains("no 'override side'"));
         let used = |declared: &str, body: &str| format!("{declared} @compute @workgroup_size(1) fn main() {{ {body} }}");
         let cube = used("@group(0) @binding(0) var sky: texture_cube<f32>;", "_ = textureDimensions(sky);");
         assert!(wrong(&cube).contains("'sky' is texture_cube<f32>, which is none of"), "{}", wrong(&cube));

@@ -18,7 +18,7 @@ use super::GpuContext;
 use super::bind_groups::Layout;
 use crate::{Error, ErrorKind, Result};
 use cache::KernelKey;
-use interface::{BindingKind, Interface, format_name};
+use interface::{BindingKind, Interface, Room, format_name};
 
 /// A compute shader, compiled. Cloning is cheap; keep it and call it for every frame. The default one is to be compiled yet: it
 /// can be a processor's until its `setup`.
@@ -112,7 +112,8 @@ impl GpuContext {
     fn compile(&self, wgsl: &str, options: &KernelOptions<'_>) -> Result<Compiled> {
         let constants: Vec<_> = options.constants.iter().map(|(name, value)| (String::from(*name), *value)).collect();
         let device = self.device();
-        let (module, interface) = interface::read(wgsl, options.entry_point, &constants, device.raw.limits().max_bind_groups)
+        let room = Room { groups: device.raw.limits().max_bind_groups, immediate_bytes: device.immediate_bytes() };
+        let (module, interface) = interface::read(wgsl, options.entry_point, &constants, room)
             .map_err(|message| Error::new(ErrorKind::InvalidArgument, message).hint("correct the WGSL"))?;
         check_workgroup(interface.workgroup, &device.raw.limits())?;
         let types = interface.bindings.iter().map(|binding| {
@@ -136,12 +137,14 @@ impl GpuContext {
         });
         let types = types.collect::<Result<Vec<_>>>()?;
         let layouts: Vec<_> = interface.groups().map(|group| device.bind_groups.layout(device, &types[group])).collect();
-        let uniforms = match interface.uniforms.len() {
+        let uniforms = match interface.uniforms_in_group() {
             0 => None,
             count => Some(self.uniform_blocks().layout(count)),
         };
         let groups: Vec<_> = layouts.iter().map(|(_, layout)| layout).chain(uniforms).map(Some).collect();
-        let pipeline = device.create_compute_pipeline(module, &interface.entry_point, &groups).map_err(|error| match error.kind() {
+        let immediate_bytes = interface.immediate_bytes();
+        let pipeline = device.create_compute_pipeline(module, &interface.entry_point, &groups, immediate_bytes);
+        let pipeline = pipeline.map_err(|error| match error.kind() {
             // It was checked: what is wrong with it is wrong here.
             ErrorKind::Gpu => error
                 .with_kind(ErrorKind::Unsupported)
