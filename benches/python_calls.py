@@ -1,13 +1,18 @@
 """What Python costs: kernels called from Rust, from Python and through wgpu-py, and a processor that returns its frame.
 
-`make bench-python` runs it. Rust and Python take turns; what is said are medians, and the best of the turns.
+`make bench-python` runs it. Rust and Python take turns; what is said are medians, and the best of the turns. Where seconds lie, on a shared
+machine or one whose driver wakes a thread of its own for each submission, `make bench-python BENCH=instructions` counts what the calling
+thread executes under callgrind instead.
 """
 
 from __future__ import annotations
 
+import os
+import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,8 +21,32 @@ import streamlib as sl
 
 WGSL = (Path(__file__).parent / "kernel_call.wgsl").read_text()
 CALLS = 500
+COUNTED = 200
 TURNS = 5
 BALL = {"centre": (32.0, 32.0), "radius": 10.0, "color": (1.0, 0.4, 0.0, 1.0)}
+
+
+Measure = Callable[[Callable[[], object], Callable[[], object]], float]
+
+
+def execute(call: Callable[[], object], wait: Callable[[], object]) -> float:
+    """Wait for the queue so often, then wait and call so often; callgrind writes what it counted before, between and after."""
+
+    def dump() -> None:
+        subprocess.run(["callgrind_control", "--dump", str(os.getpid())], capture_output=True, check=True)
+
+    for _ in range(20):
+        wait()
+        call()
+    dump()
+    for _ in range(COUNTED):
+        wait()
+    dump()
+    for _ in range(COUNTED):
+        wait()
+        call()
+    dump()
+    return 0.0
 
 
 def median(call: Callable[[], object], wait: Callable[[], object]) -> float:
@@ -34,7 +63,7 @@ def median(call: Callable[[], object], wait: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def from_python() -> float:
+def from_python(measure: Measure = median) -> float:
     """Call the kernel through streamlib."""
     gpu = sl.gpu()
     kernel = gpu.kernel(WGSL, label="ball")
@@ -44,10 +73,10 @@ def from_python() -> float:
         out = frame.like()
         kernel(src=frame, dst=out, ball=BALL)
 
-    return median(call, gpu.wait_idle)
+    return measure(call, gpu.wait_idle)
 
 
-def from_wgpu_py() -> float | None:
+def from_wgpu_py(measure: Measure = median) -> float | None:
     """Do the same with wgpu-py: uniform, bind group, encoder, pass, submission. Its textures are made beforehand."""
     try:
         import struct
@@ -85,7 +114,7 @@ def from_wgpu_py() -> float | None:
         # Its own way of waiting for the queue fails in 0.32; to read a buffer waits, too.
         device.queue.read_buffer(idle)
 
-    return median(call, wait)
+    return measure(call, wait)
 
 
 def returns_its_frame(frames: int = 5000) -> tuple[float, float]:
@@ -101,9 +130,40 @@ def returns_its_frame(frames: int = 5000) -> tuple[float, float]:
     return done["nodes"]["passed"]["process_us"]["p50"], done["seconds"] * 1e3 / frames
 
 
+def counted(*command: str) -> float:
+    """Count what the first thread executes for a call: that of waiting and calling, less that of waiting."""
+    with tempfile.TemporaryDirectory() as directory:
+        out = Path(directory) / "out"
+        callgrind = ["valgrind", "--tool=callgrind", "--separate-threads=yes", f"--callgrind-out-file={out}"]
+        subprocess.run([*callgrind, *command], capture_output=True, text=True, check=True)
+        parts = [out.with_name(f"out.{part}-01").read_text() for part in [2, 3]]
+    waits, calls = (int(re.findall(r"^totals: (\d+)$", part, re.MULTILINE)[0]) for part in parts)
+    return (calls - waits) / COUNTED
+
+
+def instructions(rust_bench: str) -> None:
+    """Say how many instructions a call takes."""
+    rust = counted(rust_bench, str(COUNTED), "callgrind")
+    python = counted(sys.executable, __file__, "execute", "from_python")
+    foreign = counted(sys.executable, __file__, "execute", "from_wgpu_py")
+    print(f"kernel recorded and submitted, idle queue ({sl.gpu().adapter}), instructions of the calling thread:")
+    print(f"  from Rust    {rust:9,.0f}")
+    print(f"  from Python  {python:9,.0f}  ({python - rust:,.0f} beyond Rust)")
+    print(f"  wgpu-py      {foreign:9,.0f}  ({foreign / python:.1f} times streamlib's from Python; limit 6)")
+
+
 def main() -> None:
+    """Run what the command line names."""
+    if sys.argv[1] == "execute":
+        {"from_python": from_python, "from_wgpu_py": from_wgpu_py}[sys.argv[2]](execute)
+    elif sys.argv[1] == "instructions":
+        instructions(sys.argv[2])
+    else:
+        seconds(sys.argv[2])
+
+
+def seconds(rust_bench: str) -> None:
     """Run the turns and say the figures."""
-    rust_bench = sys.argv[1]
     rust, python, foreign = [], [], []
     for _ in range(TURNS):
         rust.append(float(subprocess.run([rust_bench], capture_output=True, text=True, check=True).stdout))
