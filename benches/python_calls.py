@@ -1,8 +1,8 @@
-"""What Python costs: kernels called from Rust, from Python and through wgpu-py, and a processor that returns its frame.
+"""What Python costs: a kernel called from Rust, from Python and through wgpu-py, and a processor that returns its frame.
 
-`make bench-python` runs it. Rust and Python take turns; what is said are medians, and the best of the turns. Where seconds lie, on a shared
-machine or one whose driver wakes a thread of its own for each submission, `make bench-python BENCH=instructions` counts what the calling
-thread executes under callgrind instead.
+`make bench-python` runs it, in a Rust program that embeds Python. Those that are compared take turns, call by call, each on an idle queue; what
+is said are medians. Where seconds lie, on a shared machine or with a driver that wakes a thread of its own for each submission,
+`make bench-python ARGS=instructions` counts what the calling thread executes under callgrind instead.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import re
 import statistics
+import struct
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,50 +20,44 @@ from pathlib import Path
 import streamlib as sl
 
 WGSL = (Path(__file__).parent / "kernel_call.wgsl").read_text()
-CALLS = 500
+WARM_UP = 100
+CALLS = 2000
 COUNTED = 200
-TURNS = 5
 BALL = {"centre": (32.0, 32.0), "radius": 10.0, "color": (1.0, 0.4, 0.0, 1.0)}
 
+Call = Callable[[], object]
 
-Measure = Callable[[Callable[[], object], Callable[[], object]], float]
 
+class Caller:
+    """One way of calling the kernel, and of waiting for its queue."""
 
-def execute(call: Callable[[], object], wait: Callable[[], object]) -> float:
-    """Wait for the queue so often, then wait and call so often; callgrind writes what it counted before, between and after."""
+    def __init__(self, name: str, call: Call, wait: Call) -> None:
+        self.name = name
+        self.call = call
+        self.wait = wait
 
-    def dump() -> None:
-        subprocess.run(["callgrind_control", "--dump", str(os.getpid())], capture_output=True, check=True)
-
-    for _ in range(20):
-        wait()
+    def microseconds(self) -> float:
+        """Time a call on an idle queue."""
+        call, clock = self.call, time.perf_counter
+        self.wait()
+        begin = clock()
         call()
-    dump()
-    for _ in range(COUNTED):
-        wait()
-    dump()
-    for _ in range(COUNTED):
-        wait()
-        call()
-    dump()
-    return 0.0
+        return (clock() - begin) * 1e6
 
 
-def median(call: Callable[[], object], wait: Callable[[], object]) -> float:
-    """Time calls on an idle queue, in microseconds."""
-    for _ in range(50):
-        wait()
-        call()
-    times = []
-    for _ in range(CALLS):
-        wait()
-        begin = time.perf_counter()
-        call()
-        times.append((time.perf_counter() - begin) * 1e6)
-    return statistics.median(times)
+class FromRust(Caller):
+    """The same, but Rust tells the time of its call."""
+
+    def __init__(self, call: Callable[[], float]) -> None:
+        super().__init__("Rust", call, sl.gpu().wait_idle)
+        self.timed = call
+
+    def microseconds(self) -> float:
+        self.wait()
+        return self.timed()
 
 
-def from_python(measure: Measure = median) -> float:
+def from_python() -> Caller:
     """Call the kernel through streamlib."""
     gpu = sl.gpu()
     kernel = gpu.kernel(WGSL, label="ball")
@@ -73,14 +67,12 @@ def from_python(measure: Measure = median) -> float:
         out = frame.like()
         kernel(src=frame, dst=out, ball=BALL)
 
-    return measure(call, gpu.wait_idle)
+    return Caller("Python", call, gpu.wait_idle)
 
 
-def from_wgpu_py(measure: Measure = median) -> float | None:
+def from_wgpu_py() -> Caller | None:
     """Do the same with wgpu-py: uniform, bind group, encoder, pass, submission. Its textures are made beforehand."""
     try:
-        import struct
-
         import wgpu
     except ImportError:
         return None
@@ -114,11 +106,11 @@ def from_wgpu_py(measure: Measure = median) -> float | None:
         # Its own way of waiting for the queue fails in 0.32; to read a buffer waits, too.
         device.queue.read_buffer(idle)
 
-    return measure(call, wait)
+    return Caller("wgpu-py", call, wait)
 
 
-def returns_its_frame(frames: int = 5000) -> tuple[float, float]:
-    """Run a processor that returns its frame; give the microseconds of its calls, and the milliseconds of the whole run a frame."""
+def returns_its_frame(frames: int = 5000) -> float:
+    """Run a processor that returns its frame; give the microseconds of its calls."""
 
     @sl.processor
     def passed(frame: sl.VideoFrame) -> sl.VideoFrame:
@@ -127,68 +119,72 @@ def returns_its_frame(frames: int = 5000) -> tuple[float, float]:
     graph = sl.Graph()
     graph.chain(sl.TestPattern(size=(16, 16)), passed(), sl.Null())
     done = graph.run(offline=True, frames=frames)
-    return done["nodes"]["passed"]["process_us"]["p50"], done["seconds"] * 1e3 / frames
+    return done["nodes"]["passed"]["process_us"]["p50"]
 
 
-def counted(*command: str) -> float:
-    """Count what the first thread executes for a call: that of waiting and calling, less that of waiting."""
-    with tempfile.TemporaryDirectory() as directory:
-        out = Path(directory) / "out"
-        callgrind = ["valgrind", "--tool=callgrind", "--separate-threads=yes", f"--callgrind-out-file={out}"]
-        subprocess.run([*callgrind, *command], capture_output=True, text=True, check=True)
-        parts = [out.with_name(f"out.{part}-01").read_text() for part in [2, 3]]
-    waits, calls = (int(re.findall(r"^totals: (\d+)$", part, re.MULTILINE)[0]) for part in parts)
-    return (calls - waits) / COUNTED
-
-
-def instructions(rust_bench: str) -> None:
-    """Say how many instructions a call takes."""
-    rust = counted(rust_bench, str(COUNTED), "callgrind")
-    python = counted(sys.executable, __file__, "execute", "from_python")
-    foreign = counted(sys.executable, __file__, "execute", "from_wgpu_py")
-    print(f"kernel recorded and submitted, idle queue ({sl.gpu().adapter}), instructions of the calling thread:")
-    print(f"  from Rust    {rust:9,.0f}")
-    print(f"  from Python  {python:9,.0f}  ({python - rust:,.0f} beyond Rust)")
-    print(f"  wgpu-py      {foreign:9,.0f}  ({foreign / python:.1f} times streamlib's from Python; limit 6)")
-
-
-def main() -> None:
-    """Run what the command line names."""
-    if sys.argv[1] == "execute":
-        {"from_python": from_python, "from_wgpu_py": from_wgpu_py}[sys.argv[2]](execute)
-    elif sys.argv[1] == "instructions":
-        instructions(sys.argv[2])
-    else:
-        seconds(sys.argv[2])
-
-
-def seconds(rust_bench: str) -> None:
-    """Run the turns and say the figures."""
-    rust, python, foreign = [], [], []
-    for _ in range(TURNS):
-        rust.append(float(subprocess.run([rust_bench], capture_output=True, text=True, check=True).stdout))
-        python.append(from_python())
-        other = from_wgpu_py()
-        if other is not None:
-            foreign.append(other)
-    print(f"kernel recorded and submitted, idle queue ({sl.gpu().adapter}):")
-    print(f"  from Rust    {statistics.median(rust):7.1f} us  (best {min(rust):.1f})")
-    print(f"  from Python  {statistics.median(python):7.1f} us  (best {min(python):.1f})")
-    beyond = statistics.median(p - r for p, r in zip(python, rust, strict=True))
-    print(f"  Python beyond Rust {beyond:.1f} us; limit 10")
-    if foreign:
-        print(f"  wgpu-py      {statistics.median(foreign):7.1f} us  (best {min(foreign):.1f})")
-        ratio = statistics.median(f / p for f, p in zip(foreign, python, strict=True))
-        print(f"  wgpu-py is {ratio:.1f} times dearer than streamlib from Python; limit 6")
+def seconds(callers: list[Caller]) -> None:
+    """Say how long a call takes."""
+    times: dict[str, list[float]] = {caller.name: [] for caller in callers}
+    for turn in range(WARM_UP + CALLS):
+        for caller in callers:
+            time = caller.microseconds()
+            if turn >= WARM_UP:
+                times[caller.name].append(time)
+    print(f"kernel recorded and submitted, idle queue ({sl.gpu().adapter}), {CALLS} calls each in turn:")
+    for name, measured in times.items():
+        median, fast = statistics.median(measured), statistics.quantiles(measured, n=10)[0]
+        print(f"  from {name:7} {median:7.1f} us  (a tenth is below {fast:.1f})")
+    median = {name: statistics.median(measured) for name, measured in times.items()}
+    print(f"  Python beyond Rust {median['Python'] - median['Rust']:.1f} us; limit 10")
+    if "wgpu-py" in median:
+        print(f"  wgpu-py is {median['wgpu-py'] / median['Python']:.1f} times dearer than streamlib from Python; limit 6")
     else:
         print("  wgpu-py: not run, it is not installed")
-    calls = [returns_its_frame() for _ in range(3)]
-    print(f"a processor that returns its frame: {statistics.median(call for call, _ in calls):.2f} us a call; limit 5")
+    print(f"a processor that returns its frame: {statistics.median(returns_its_frame() for _ in range(3)):.2f} us a call; limit 5")
     gst_python()
 
 
+def count(caller: Caller) -> None:
+    """Wait for the queue so often, then wait and call so often; callgrind writes what it counted before, between and after."""
+
+    def dump() -> None:
+        subprocess.run(["callgrind_control", "--dump", str(os.getpid())], capture_output=True, check=True)
+
+    for _ in range(WARM_UP):
+        caller.wait()
+        caller.call()
+    dump()
+    for _ in range(COUNTED):
+        caller.wait()
+    dump()
+    for _ in range(COUNTED):
+        caller.wait()
+        caller.call()
+    dump()
+
+
+def instructions(names: list[str]) -> None:
+    """Say how many instructions a call takes: those of waiting and calling, less those of waiting."""
+    counted = {}
+    for name in names:
+        with tempfile.TemporaryDirectory() as directory:
+            out = Path(directory) / "out"
+            callgrind = ["valgrind", "--tool=callgrind", "--separate-threads=yes", f"--callgrind-out-file={out}"]
+            command = [*callgrind, os.readlink("/proc/self/exe"), "count", name]
+            subprocess.run(command, capture_output=True, text=True, check=True)
+            parts = [out.with_name(f"out.{part}-01").read_text() for part in [2, 3]]
+        waits, calls = (int(re.findall(r"^totals: (\d+)$", part, re.MULTILINE)[0]) for part in parts)
+        counted[name] = (calls - waits) / COUNTED
+    print(f"kernel recorded and submitted, idle queue ({sl.gpu().adapter}), instructions of the calling thread:")
+    for name, counts in counted.items():
+        print(f"  from {name:7} {counts:9,.0f}")
+    print(f"  Python beyond Rust {counted['Python'] - counted['Rust']:,.0f}")
+    if "wgpu-py" in counted:
+        print(f"  wgpu-py has {counted['wgpu-py'] / counted['Python']:.1f} times those of streamlib from Python; limit 6")
+
+
 def gst_python() -> None:
-    """Time a pad probe and an appsink of gst-python, where it is installed."""
+    """Time a pad probe that does nothing of gst-python, where it is installed."""
     try:
         import gi
 
@@ -214,5 +210,18 @@ def gst_python() -> None:
     print(f"gst-python's probe that does nothing: {run(True) - run(False):.1f} us a buffer")
 
 
-if __name__ == "__main__":
-    main()
+def main(rust: Callable[[], float], arguments: list[str]) -> None:
+    """Run what the command line names. `rust` makes Rust's call and gives its microseconds."""
+    callers = [FromRust(rust), from_python()]
+    other = from_wgpu_py()
+    if other is not None:
+        callers.append(other)
+    match arguments:
+        case ["calls"]:
+            seconds(callers)
+        case ["instructions"]:
+            instructions([caller.name for caller in callers])
+        case ["count", name]:
+            count(next(caller for caller in callers if caller.name == name))
+        case _:
+            raise SystemExit(f"unknown arguments {arguments}")

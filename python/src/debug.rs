@@ -1,6 +1,6 @@
 //! What is alive on both sides of the border, and which Python objects hold which textures.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -67,9 +67,10 @@ pub(crate) struct Holder {
 
 static TRACES: AtomicBool = AtomicBool::new(false);
 static LAST: AtomicU64 = AtomicU64::new(0);
-static HOLDERS: Mutex<Option<HashMap<u64, Holder>>> = Mutex::new(None);
+/// By their numbers.
+static HOLDERS: Mutex<BTreeMap<u64, Holder>> = Mutex::new(BTreeMap::new());
 
-fn holders() -> MutexGuard<'static, Option<HashMap<u64, Holder>>> {
+fn holders() -> MutexGuard<'static, BTreeMap<u64, Holder>> {
     HOLDERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -84,14 +85,14 @@ impl Holding {
         let place = TRACES.load(Ordering::Relaxed).then(|| caller(py)).flatten();
         let number = LAST.fetch_add(1, Ordering::Relaxed);
         let holder = Holder { lease, node: scope::node(), place };
-        holders().get_or_insert_default().insert(number, holder);
+        holders().insert(number, holder);
         Self { number, _alive: Alive::new(kind) }
     }
 
     /// Adds the place that is known better than by the caller: that of the function that is about to be called.
     pub(crate) fn at(self, place: Option<&(String, u32)>) -> Self {
         if let Some(place) = place.filter(|_| TRACES.load(Ordering::Relaxed))
-            && let Some(holder) = holders().as_mut().and_then(|holders| holders.get_mut(&self.number))
+            && let Some(holder) = holders().get_mut(&self.number)
         {
             holder.place = Some(place.clone());
         }
@@ -101,9 +102,7 @@ impl Holding {
 
 impl Drop for Holding {
     fn drop(&mut self) {
-        if let Some(holders) = holders().as_mut() {
-            holders.remove(&self.number);
-        }
+        holders().remove(&self.number);
     }
 }
 
@@ -117,7 +116,7 @@ fn caller(py: Python<'_>) -> Option<(String, u32)> {
 /// The holders of each lease: `(node, file, line)`.
 pub(crate) fn holders_of(lease: u64) -> Vec<(Option<String>, Option<String>, Option<u32>)> {
     let holders = holders();
-    let of_lease = holders.iter().flat_map(HashMap::values).filter(|holder| holder.lease == lease);
+    let of_lease = holders.values().filter(|holder| holder.lease == lease);
     let row = |holder: &Holder| {
         let (file, line) = holder.place.clone().unzip();
         (holder.node.as_deref().map(String::from), file, line)

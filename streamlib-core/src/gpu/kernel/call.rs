@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use smallvec::SmallVec;
 
@@ -13,6 +14,7 @@ use crate::gpu::buffer::{Buffer, BufferMemory};
 use crate::gpu::device::Device;
 use crate::gpu::encoder::FrameEncoder;
 use crate::gpu::slot::Lease;
+use crate::gpu::uniform::MAX_UNIFORMS;
 use crate::{Error, Result, VideoFrame};
 
 /// The value of a single field: whatever can be a field of a [`Uniform`].
@@ -50,7 +52,9 @@ pub struct KernelCall<'a> {
     compiled: &'a Compiled,
     encoder: &'a mut FrameEncoder,
     bound: SmallVec<[Option<Bound<'a>>; 8]>,
-    uniforms: SmallVec<[SmallVec<[u8; 512]>; 2]>,
+    /// The bytes of all uniforms, and which of them were given.
+    parameters: SmallVec<[u8; 256]>,
+    given: u8,
     timestamps: Option<&'a wgpu::QuerySet>,
 }
 
@@ -61,9 +65,8 @@ impl Kernel {
         let interface = &compiled.interface;
         let mut bound = SmallVec::new();
         bound.resize(interface.bindings.len(), None);
-        let mut uniforms = SmallVec::new();
-        uniforms.resize(interface.uniforms.len(), SmallVec::new());
-        Ok(KernelCall { kernel: self, compiled, encoder, bound, uniforms, timestamps: None })
+        let parameters = SmallVec::from_elem(0, interface.uniform_bytes());
+        Ok(KernelCall { kernel: self, compiled, encoder, bound, parameters, given: 0, timestamps: None })
     }
 }
 
@@ -233,13 +236,18 @@ impl<'a> KernelCall<'a> {
     /// The value of a uniform. That `U` has the names, offsets and types of the WGSL's is checked at the first call.
     pub fn uniform<U: Uniform>(mut self, name: &str, value: &U) -> Result<Self> {
         if let Some(place) = self.compiled.checked_uniform::<U>(name).map_err(|message| self.kernel.wrong(message))? {
-            let size = self.compiled.interface.uniforms[place].declared.bytes as usize;
-            let bytes = &mut self.uniforms[place];
-            bytes.clear();
-            bytes.extend_from_slice(bytemuck::bytes_of(value));
-            bytes.resize(size, 0);
+            self.give(place, bytemuck::bytes_of(value));
         }
         Ok(self)
+    }
+
+    /// Sets the bytes of a uniform: what is missing at its end is zero, what is too much is padding.
+    fn give(&mut self, place: usize, value: &[u8]) {
+        let bytes = &mut self.parameters[self.compiled.interface.uniforms[place].bytes()];
+        let (begin, end) = bytes.split_at_mut(value.len().min(bytes.len()));
+        begin.copy_from_slice(&value[..begin.len()]);
+        end.fill(0);
+        self.given |= 1 << place;
     }
 
     /// The value of a uniform whose layout the caller knows from [`Kernel::bindings`]. What is missing at its end is zero;
@@ -252,10 +260,7 @@ impl<'a> KernelCall<'a> {
                 let message = format!("takes {declared} bytes as '{name}', but was given {}", value.len());
                 return Err(self.kernel.wrong(message));
             }
-            let bytes = &mut self.uniforms[place];
-            bytes.clear();
-            bytes.extend_from_slice(value);
-            bytes.resize(uniform.declared.bytes as usize, 0);
+            self.give(place, value);
         }
         Ok(self)
     }
@@ -265,11 +270,9 @@ impl<'a> KernelCall<'a> {
     pub fn fields(mut self, name: &str, fields: &[(&str, &dyn UniformNumber)]) -> Result<Self> {
         let named = self.compiled.uniform_named(name).map_err(|message| self.kernel.wrong(message))?;
         let Some((place, uniform)) = named else { return Ok(self) };
-        let declared = &uniform.declared;
-        let bytes = &mut self.uniforms[place];
-        bytes.clear();
-        bytes.resize(declared.bytes as usize, 0);
-        declared.write(fields, bytes).map_err(|message| self.kernel.wrong(format!("has a uniform '{name}' that {message}")))?;
+        let written = uniform.declared.write(fields, &mut self.parameters[uniform.bytes()]);
+        written.map_err(|message| self.kernel.wrong(format!("has a uniform '{name}' that {message}")))?;
+        self.given |= 1 << place;
         Ok(self)
     }
 
@@ -304,7 +307,7 @@ impl<'a> KernelCall<'a> {
     pub fn dispatch_groups(self, groups: [u32; 3]) -> Result<()> {
         self.check_complete()?;
         self.check_aliases()?;
-        let Self { kernel, compiled, encoder, bound, uniforms, timestamps } = self;
+        let Self { kernel, compiled, encoder, bound, parameters, timestamps, .. } = self;
         let gpu = encoder.gpu().clone();
         let limit = gpu.device().raw.limits().max_compute_workgroups_per_dimension;
         if groups.iter().any(|count| *count > limit) {
@@ -329,7 +332,10 @@ impl<'a> KernelCall<'a> {
         let bind_groups: SmallVec<[_; 4]> = bind_groups.map(|(group, layout)| bind_group(&gpu, layout, &bound[group])).collect();
         let in_group = match compiled.interface.uniforms_in_group() {
             0 => None,
-            _ => Some(encoder.uniforms(&uniforms.iter().map(|bytes| &**bytes).collect::<SmallVec<[&[u8]; 4]>>())?),
+            _ => {
+                let uniforms = compiled.interface.uniforms.iter().map(|uniform| &parameters[uniform.bytes()]);
+                Some(encoder.uniforms(&uniforms.collect::<SmallVec<[&[u8]; MAX_UNIFORMS]>>())?)
+            }
         };
         let timestamp_writes = timestamps.map(|query_set| wgpu::ComputePassTimestampWrites {
             query_set,
@@ -346,8 +352,8 @@ impl<'a> KernelCall<'a> {
             pass.set_bind_group(bind_groups.len() as u32, group, offsets);
         }
         if compiled.interface.is_immediate {
-            pass.set_immediates(0, &uniforms[0]);
-            gpu.device().bytes.uniforms.fetch_add(uniforms[0].len() as u64, std::sync::atomic::Ordering::Relaxed);
+            pass.set_immediates(0, &parameters);
+            gpu.device().bytes.uniforms.fetch_add(parameters.len() as u64, Ordering::Relaxed);
         }
         pass.dispatch_workgroups(groups[0], groups[1], groups[2]);
         gpu.0.kernels.count_dispatch();
@@ -360,8 +366,8 @@ impl<'a> KernelCall<'a> {
         let bindings = interface.bindings.iter().zip(&self.bound);
         let missing = bindings.filter(|(binding, bound)| bound.is_none() && binding.kind != BindingKind::Sampler);
         let missing = missing.map(|(binding, _)| &*binding.name);
-        let uniforms = interface.uniforms.iter().zip(&self.uniforms);
-        let missing = missing.chain(uniforms.filter(|(_, bytes)| bytes.is_empty()).map(|(uniform, _)| &*uniform.name));
+        let uniforms = interface.uniforms.iter().enumerate().filter(|(place, _)| self.given & (1 << place) == 0);
+        let missing = missing.chain(uniforms.map(|(_, uniform)| &*uniform.name));
         let missing = missing.fold(String::new(), |list, name| if list.is_empty() { name.into() } else { list + ", " + name });
         match missing.is_empty() {
             true => Ok(()),

@@ -68,8 +68,17 @@ pub(in crate::gpu) fn format_name(format: wgpu::TextureFormat) -> String {
 pub(in crate::gpu) struct UniformBinding {
     pub(in crate::gpu) name: String,
     pub(in crate::gpu) declared: DeclaredUniform,
+    /// Where its bytes begin in those of all uniforms of the kernel.
+    pub(in crate::gpu) offset: usize,
     /// The first Rust type that was found to fit.
     pub(in crate::gpu) checked: OnceLock<TypeId>,
+}
+
+impl UniformBinding {
+    /// Where its bytes are in those of all uniforms of the kernel.
+    pub(in crate::gpu) fn bytes(&self) -> Range<usize> {
+        self.offset..self.offset + self.declared.bytes as usize
+    }
 }
 
 /// What has to be given to a kernel.
@@ -101,6 +110,11 @@ impl Interface {
         let count = self.bindings.len();
         let groups = (self.available - usize::from(self.uniforms_in_group() > 0)).min(count);
         (0..groups).map(move |group| group..if group + 1 == groups { count } else { group + 1 })
+    }
+
+    /// The bytes of all uniforms.
+    pub(in crate::gpu) fn uniform_bytes(&self) -> usize {
+        self.uniforms.last().map_or(0, |last| last.bytes().end)
     }
 
     /// How many uniforms the last group has.
@@ -214,7 +228,8 @@ impl Interface {
             if u64::from(declared.bytes) > MAX_UNIFORM_BYTES {
                 return Err(format!("'{name}' has {} bytes; at most {MAX_UNIFORM_BYTES} are passed", declared.bytes));
             }
-            self.uniforms.push(UniformBinding { name, declared, checked: OnceLock::new() });
+            let offset = self.uniform_bytes();
+            self.uniforms.push(UniformBinding { name, declared, offset, checked: OnceLock::new() });
             if self.uniforms.len() > MAX_UNIFORMS {
                 return Err(format!("it has more than {MAX_UNIFORMS} uniforms; make one struct of them"));
             }
