@@ -122,20 +122,9 @@ impl Raised {
         Error::new(kind.unwrap_or(ErrorKind::Exception), text.clone()).caused_by(Mark { number, text })
     }
 
-    /// The exception that an error stands for, if it is one of these.
-    pub(crate) fn take(&self, py: Python<'_>, error: &Error) -> Option<Py<PyAny>> {
-        let number = mark(error)?.number;
-        let mut exceptions = self.exceptions();
-        let place = exceptions.iter().position(|(other, _)| *other == number)?;
-        let (_, exception) = exceptions.remove(place)?;
-        drop(exceptions);
-        let errors = PyModule::import(py, "streamlib.errors").ok()?;
-        errors.call_method1("in_node", (exception, error.node())).ok().map(Bound::unbind)
-    }
-
-    pub(crate) fn clear(&self) {
-        let exceptions = std::mem::take(&mut *self.exceptions());
-        drop(exceptions);
+    /// Takes all of them, each with its number. Runs no code of Python's; to drop them may.
+    pub(crate) fn take_all(&self) -> VecDeque<(u64, Py<PyAny>)> {
+        std::mem::take(&mut *self.exceptions())
     }
 
     /// For the garbage collector.
@@ -145,6 +134,16 @@ impl Raised {
             Err(_) => Ok(()),
         }
     }
+}
+
+/// Which exception an error stands for.
+pub(crate) fn number(error: &Error) -> Option<u64> {
+    mark(error).map(|mark| mark.number)
+}
+
+/// The exception, which says from now on in which node it was raised.
+pub(crate) fn in_node<'py>(py: Python<'py>, exception: &Py<PyAny>, error: &Error) -> PyResult<Bound<'py, PyAny>> {
+    PyModule::import(py, "streamlib.errors")?.call_method1("in_node", (exception, error.node()))
 }
 
 /// The mark among the causes of an error.

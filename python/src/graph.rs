@@ -12,7 +12,7 @@ use streamlib::{Error, ErrorKind, Mode, Running, RuntimeOptions, Stop};
 
 use crate::debug::{Alive, Kind, holders_of};
 use crate::declaration::{Declaration, policy};
-use crate::errors::{Outcome, Raised, to_python, wrong_type};
+use crate::errors::{Outcome, Raised, in_node, number, to_python, wrong_type};
 use crate::events::Happened;
 use crate::frame::{dumps, loads};
 use crate::gpu::{runtime, seconds};
@@ -141,21 +141,20 @@ impl Graph {
             (serde_json::to_string(&run.statistics()).unwrap_or_default(), Happened::all(&run))
         });
         let outcome = run.outcome().unwrap_or(Ok(()));
-        let instances = self.state(py).instances().cloned().collect::<Vec<_>>();
-        let find = |error| instances.iter().find_map(|instance| instance.raised.take(py, error));
-        let exception = outcome.as_ref().err().and_then(find);
-        instances.iter().for_each(|instance| instance.raised.clear());
-        drop(instances);
-        let ended = Ended { statistics, events, outcome, exception };
+        let number = outcome.as_ref().err().and_then(number);
         let mut state = self.state(py);
-        let left = match &state.run {
-            Some(current) if Arc::ptr_eq(current, &run) => {
-                state.ended = Some(ended);
-                state.run.take()
-            }
-            _ => None,
-        };
+        if !state.running().is_some_and(|current| Arc::ptr_eq(current, &run)) {
+            // Another thread has settled it meanwhile.
+            drop(state);
+            return py.detach(|| drop(run));
+        }
+        // All in one step: whoever waits for the run finds all of it or goes through this. No code of Python's runs before the lock is let go of.
+        let mut raised: Vec<_> = state.instances().flat_map(|instance| instance.raised.take_all()).collect();
+        let exception = raised.iter().position(|(other, _)| Some(*other) == number).map(|place| raised.swap_remove(place).1);
+        let before = state.ended.replace(Ended { statistics, events, outcome, exception });
+        let left = state.run.take();
         drop(state);
+        drop((raised, before));
         py.detach(|| drop((left, run)));
     }
 
@@ -343,9 +342,9 @@ impl Graph {
         let (exception, outcome) = (ended.exception.as_ref().map(|exception| exception.clone_ref(py)), ended.outcome.clone());
         drop(state);
         match (exception, outcome) {
-            (Some(exception), _) => Err(PyErr::from_value(exception.into_bound(py)).into()),
+            (_, Ok(())) => Ok(()),
+            (Some(exception), Err(error)) => Err(PyErr::from_value(in_node(py, &exception, &error)?).into()),
             (None, Err(error)) => Err(to_python(py, &error).into()),
-            (None, Ok(())) => Ok(()),
         }
     }
 

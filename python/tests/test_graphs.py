@@ -15,6 +15,7 @@ import pytest
 from support import Collect, Count, Look, Number, pattern
 
 import streamlib as sl
+import streamlib.errors
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -372,3 +373,46 @@ def test_built_in_classes() -> None:
     with pytest.raises(sl.InvalidArgumentError, match="there is no parameter 'radios'; there is: color"):
         sl.BouncingBall(radios=1)  # type: ignore[call-arg]
     assert {"Camera", "Display", "Record", "TestPattern", "Null", "Images", "SaveImages"} <= set(sl.__all__)
+
+
+def test_all_who_wait_for_a_run_get_its_exception(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mine(Exception):
+        pass
+
+    go = threading.Event()
+    in_node = streamlib.errors.in_node
+
+    def slowly(exception: BaseException, node: str | None) -> BaseException:
+        # Lets the other threads go on while this one has the exception in its hands.
+        time.sleep(0.002)
+        return in_node(exception, node)
+
+    monkeypatch.setattr(streamlib.errors, "in_node", slowly)
+
+    @sl.processor
+    def fails(frame: sl.VideoFrame) -> None:
+        go.wait()
+        raise Mine
+
+    graph = sl.Graph()
+    graph.chain(sl.TestPattern(size=(4, 4)), fails())
+    caught: list[BaseException | None] = []
+
+    def wait() -> None:
+        try:
+            graph.wait()
+            caught.append(None)
+        except BaseException as error:
+            caught.append(error)
+
+    for _ in range(20):
+        go.clear()
+        graph.start(offline=True)
+        waiting = [threading.Thread(target=wait) for _ in range(6)]
+        for thread in waiting:
+            thread.start()
+        go.set()
+        for thread in waiting:
+            thread.join()
+        assert [type(error) for error in caught] == [Mine] * 6
+        caught.clear()
