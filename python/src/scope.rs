@@ -17,41 +17,40 @@ struct Scope {
 }
 
 /// While this lives, the thread's calls belong to a node's.
-struct Entered;
+struct Entered<'c, 'a> {
+    cx: &'c mut Context<'a>,
+}
 
-impl Entered {
-    fn begin(scope: Scope) -> Self {
-        SCOPE.set(Some(scope));
-        Self
-    }
-
-    /// Gives the encoder back.
-    fn end(self) -> Option<FrameEncoder> {
-        SCOPE.take().and_then(|scope| scope.encoder)
+impl<'c, 'a> Entered<'c, 'a> {
+    /// With the segment's encoder, if the calls may have to do with pictures.
+    fn begin(cx: &'c mut Context<'a>, has_pictures: bool) -> Result<Self> {
+        let node = cx.node().clone();
+        let encoder = if has_pictures {
+            let spare = cx.gpu()?.encoder();
+            Some(std::mem::replace(cx.encoder()?, spare))
+        } else {
+            None
+        };
+        SCOPE.set(Some(Scope { encoder, node }));
+        Ok(Self { cx })
     }
 }
 
-impl Drop for Entered {
+/// Gives the encoder back, also when the call panics: what others have recorded in it is submitted.
+impl Drop for Entered<'_, '_> {
     fn drop(&mut self) {
-        SCOPE.set(None);
+        if let Some(encoder) = SCOPE.take().and_then(|scope| scope.encoder)
+            && let Ok(place) = self.cx.encoder()
+        {
+            *place = encoder;
+        }
     }
 }
 
 /// Runs `call` as a call of this node. `has_pictures` says whether it may need the segment's encoder, and with it a GPU.
 pub(crate) fn within<T>(cx: &mut Context<'_>, has_pictures: bool, call: impl FnOnce(&mut Context<'_>) -> Result<T>) -> Result<T> {
-    let node = cx.node().clone();
-    let encoder = if has_pictures {
-        let spare = cx.gpu()?.encoder();
-        Some(std::mem::replace(cx.encoder()?, spare))
-    } else {
-        None
-    };
-    let entered = Entered::begin(Scope { encoder, node });
-    let outcome = call(cx);
-    if let Some(encoder) = entered.end() {
-        *cx.encoder()? = encoder;
-    }
-    outcome
+    let entered = Entered::begin(cx, has_pictures)?;
+    call(entered.cx)
 }
 
 /// The node whose call this is.

@@ -354,7 +354,11 @@ mod tests {
             let (module, interface) = read(&text, None, &[], Room { groups: 4, immediate_bytes }).unwrap();
             assert_eq!(interface.immediate_bytes(), expected, "{text}");
             let spaces = module.global_variables.iter().map(|(_, variable)| variable.space);
-            assert_eq!(spaces.filter(|space| *space == naga::AddressSpace::Immediate).count(), usize::from(expected > 0), "{text}");
+            assert_eq!(
+                spaces.filter(|space| *space == naga::AddressSpace::Immediate).count(),
+                usize::from(expected > 0),
+                "{text}"
+            );
             assert_eq!(interface.uniforms_in_group(), if expected > 0 { 0 } else { interface.uniforms.len() });
         }
     }
