@@ -20,8 +20,16 @@ use crate::uniforms::{Bytes, Layout};
 pub struct Kernel {
     kernel: streamlib::Kernel,
     gpu: streamlib::GpuContext,
-    bindings: Vec<(String, Binding)>,
+    bindings: Vec<Declared>,
     _alive: Alive,
+}
+
+/// What the WGSL declares under a name.
+struct Declared {
+    name: String,
+    /// The same: the very object that a call's keyword is.
+    keyword: Py<PyString>,
+    binding: Binding,
 }
 
 enum Binding {
@@ -63,20 +71,27 @@ impl Kernel {
                 KernelBinding::Uniform(declared) => Binding::Uniform(Layout::new(py, declared)),
                 KernelBinding::Unused => Binding::Unused,
             };
-            (name.to_owned(), binding)
+            Declared { name: name.to_owned(), keyword: PyString::intern(py, name).unbind(), binding }
         });
         let bindings = bindings.collect();
         Self { kernel, gpu, bindings, _alive: Alive::new(Kind::Kernel) }
     }
 
+    fn declared(&self, keyword: &Bound<'_, PyString>) -> Outcome<&Declared> {
+        if let Some(declared) = self.bindings.iter().find(|declared| keyword.is(&declared.keyword)) {
+            return Ok(declared);
+        }
+        let name = keyword.to_str()?;
+        self.bindings.iter().find(|declared| declared.name == name).ok_or_else(|| {
+            let label = self.kernel.label();
+            wrong(name, format!("kernel '{label}' has no such binding; it has {}", self.kernel.describe()))
+        })
+    }
+
     fn gather<'a>(&'a self, arguments: Option<&Bound<'_, PyDict>>) -> Outcome<Given<'a>> {
         let mut given = Given::default();
         for (name, value) in arguments.into_iter().flatten() {
-            let name = name.cast::<PyString>()?.to_str()?;
-            let Some((name, binding)) = self.bindings.iter().find(|(known, _)| known == name) else {
-                let label = self.kernel.label();
-                return Err(wrong(name, format!("kernel '{label}' has no such binding; it has {}", self.kernel.describe())));
-            };
+            let Declared { name, binding, .. } = self.declared(name.cast::<PyString>()?)?;
             match binding {
                 Binding::Texture | Binding::StorageTexture => {
                     let Ok(frame) = value.cast::<VideoFrame>() else { return Err(wrong_type(name, "a VideoFrame", &value)) };
@@ -140,7 +155,7 @@ impl Kernel {
     /// What it can be given, by name.
     #[getter]
     fn bindings(&self) -> Vec<&str> {
-        self.bindings.iter().map(|(name, _)| &**name).collect()
+        self.bindings.iter().map(|declared| &*declared.name).collect()
     }
 
     /// Invokes the shader once for each texel of the first texture that it writes, or for `invocations` across and down; rounded up to whole

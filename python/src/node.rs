@@ -175,7 +175,12 @@ impl Node {
     fn process_filter(&mut self, py: Python<'_>, cx: &mut Context<'_>) -> Outcome<Flow> {
         let Some(arguments) = self.take(py, cx)? else { return Ok(Flow::Skip) };
         let object = self.instance.object.clone_ref(py);
-        let value = object.bind(py).call_method1(pyo3::intern!(py, "process"), PyTuple::new(py, arguments)?)?;
+        let (object, process) = (object.bind(py), pyo3::intern!(py, "process"));
+        let value = match <[_; 1]>::try_from(arguments) {
+            // Makes no tuple and no bound method.
+            Ok([argument]) => object.call_method1(process, (argument,)),
+            Err(arguments) => object.call_method1(process, PyTuple::new(py, arguments)?),
+        }?;
         match self.declaration().returns {
             Returns::One => self.send(cx, &value, false, None)?,
             Returns::Tuple => self.send(cx, &value, true, None)?,

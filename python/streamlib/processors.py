@@ -265,9 +265,15 @@ def _class_of(function: Callable[..., Any], scope: dict[str, Any]) -> type:
         if parameter.default is not parameter.empty:
             body[parameter.name] = parameter.default
 
+    # Frames come this way: without parameters there is nothing to look up.
     def process(self: Any, *arguments: Any) -> Any:
+        return function(*arguments)
+
+    def process_with_fields(self: Any, *arguments: Any) -> Any:
         return function(*arguments, **{name: getattr(self, name) for name in fields})
 
+    if fields:
+        process = process_with_fields
     process.__wrapped__ = _bare(messages, function)  # type: ignore[attr-defined]
     process.__streamlib_hints__ = hints  # type: ignore[attr-defined]
     process.__code_of__ = function.__code__  # type: ignore[attr-defined]
