@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use serde_json::Value;
 use streamlib::{
-    Cadence, Context, FailurePolicy, Flow, In, Out, PixelStage, Ports, Processor, Result, Threading, Timestamp, Tunable, Tuning,
+    Cadence, Context, Error, ErrorKind, FailurePolicy, Flow, In, Out, PixelStage, Ports, Processor, Result, Threading, Timestamp, Tunable, Tuning,
 };
 
 use crate::declaration::{Declaration, Returns, check, name_of};
@@ -147,7 +147,13 @@ impl Node {
         match (&self.outputs[index], &output.class) {
             (OutPort::Frame(port), _) => {
                 let Ok(frame) = value.cast::<VideoFrame>() else { return Err(self.wrong_return(value, "a VideoFrame")) };
-                let mut frame = in_format(cx.gpu()?, frame.get().frame(), &output.spec.formats)?;
+                let frame = frame.get().frame();
+                if !frame.is_of(cx.gpu()?) {
+                    let message = format!("`process` of '{}' returned a frame of another GPU device", self.declaration().name);
+                    let error = Error::new(ErrorKind::InvalidArgument, message);
+                    return Err(error.hint("one that was taken before the device was lost or closed is void; take a new one").into());
+                }
+                let mut frame = in_format(cx.gpu()?, frame, &output.spec.formats)?;
                 if let Some((sequence, time)) = due {
                     frame = frame.with_sequence(sequence).with_time(time);
                 }

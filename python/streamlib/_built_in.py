@@ -7,6 +7,7 @@ from typing import Any
 
 from . import _native
 from ._native import BuiltIn
+from .errors import by_name
 
 
 def _make(descriptor: dict[str, Any]) -> type[BuiltIn]:
@@ -14,10 +15,11 @@ def _make(descriptor: dict[str, Any]) -> type[BuiltIn]:
     name = "".join(part.capitalize() for part in registered.split("-"))
     defaults = {parameter["name"]: parameter["default"] for parameter in descriptor["parameters"]}
 
-    def new(cls: type[BuiltIn], **parameters: Any) -> BuiltIn:
+    def new(cls: type[BuiltIn], *values: Any, **parameters: Any) -> BuiltIn:
+        by_name(cls, values, defaults)
         return BuiltIn.__new__(cls, registered, parameters)
 
-    def init(self: BuiltIn, **parameters: Any) -> None: ...
+    def init(self: BuiltIn, *values: Any, **parameters: Any) -> None: ...
 
     def reader(parameter: str) -> property:
         return property(lambda self: self._parameters.get(parameter, defaults[parameter]), doc=docs[parameter])

@@ -7,6 +7,7 @@ has an exception for such a thing, the class is that, too: a `NotFoundError` is 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 __all__ = [
@@ -181,6 +182,13 @@ def in_node(exception: BaseException, node: str | None) -> BaseException:
             exception.node = node  # type: ignore[attr-defined]
         add_note(exception, f"raised by node '{node}'")
     return exception
+
+
+def by_name(cls: type, values: Sequence[object], parameters: Iterable[str]) -> None:
+    """Refuse values of a processor's parameters that are given without their names."""
+    if values:
+        names = ", ".join(parameters) or "it has none"
+        raise TypeError(f"{cls.__name__}() takes its parameters by name, but was given {values[0]!r}; they are: {names}")
 
 
 def add_note(exception: BaseException, note: str) -> None:

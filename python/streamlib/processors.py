@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, o
 
 from . import _native
 from ._native import VideoFrame
+from .errors import by_name
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -228,15 +229,17 @@ def _declare(
         place=_place(process),
     )
     cls.__streamlib__ = declaration
-    _check_when_made(cls)
+    _check_when_made(cls, is_generated=not own_init)
     return cls
 
 
-def _check_when_made(cls: Any) -> None:
+def _check_when_made(cls: Any, is_generated: bool) -> None:
     make = cls.__init__
 
     @functools.wraps(make)
     def checked(self: Any, *args: Any, **kwargs: Any) -> None:
+        if is_generated:
+            by_name(cls, args, [field.name for field in dataclasses.fields(cls) if field.init])
         make(self, *args, **kwargs)
         # A class that is derived from this one, and is a processor itself, checks what it is.
         if type(self).__init__ is checked or type(self).__streamlib__ is cls.__streamlib__:

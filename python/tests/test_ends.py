@@ -162,3 +162,28 @@ g.run()
     code, said = interrupt(text, signal.SIGINT)
     assert code == 0, said
     assert cv2.VideoCapture(str(tmp_path / "cut.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) >= 20
+
+
+def test_frames_of_a_device_that_was_closed_are_refused_by_name() -> None:
+    said = ends("""
+old = sl.VideoFrame.from_numpy(np.zeros((8, 8, 4), np.uint8))
+sl._native.close()
+
+@sl.processor
+def returns_an_old_one(frame: sl.VideoFrame) -> sl.VideoFrame:
+    return old
+
+kernel = sl.gpu().kernel('''
+    @group(0) @binding(0) var src: texture_2d<f32>;
+    @group(0) @binding(1) var dst: texture_storage_2d<rgba8unorm, write>;
+    @compute @workgroup_size(1) fn main() { textureStore(dst, vec2u(), textureLoad(src, vec2u(), 0)); }''', label='copy')
+new = sl.gpu().frame(8, 8)
+for attempt in [lambda: kernel(src=old, dst=new), lambda: graph(returns_an_old_one()).run(offline=True, frames=1)]:
+    try:
+        attempt()
+    except sl.InvalidArgumentError as error:
+        print(error)
+""")
+    first, second = said.splitlines()[-2:]
+    assert first == "kernel 'copy' was given a frame or a buffer of another GPU device; take new ones"
+    assert second.startswith("node 'returns-an-old-one': `process` of 'returns-an-old-one' returned a frame of another GPU device")

@@ -122,6 +122,11 @@ def test_parameters_are_checked_by_name_type_and_range() -> None:
         Tuned(radios=1)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="cannot be written as JSON"):
         Tuned(color=object())  # type: ignore[arg-type]
+    names = "radius, count, name, mode, color, label"
+    with pytest.raises(TypeError, match=rf"Tuned\(\) takes its parameters by name, but was given 0.2; they are: {names}$"):
+        Tuned(0.2)  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match=r"Record\(\) takes its parameters by name, but was given 'x.mp4'; they are: bitrate, .*path"):
+        sl.Record("x.mp4")  # type: ignore[call-arg]
 
 
 def test_parameters_of_functions() -> None:

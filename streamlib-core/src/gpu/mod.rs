@@ -394,6 +394,11 @@ impl GpuContext {
 }
 
 impl VideoFrame {
+    /// Whether its texture is of this GPU device. After a loss, or in a program with several, it may be another's.
+    pub fn is_of(&self, gpu: &GpuContext) -> bool {
+        self.lease().is_of(gpu.device())
+    }
+
     /// When the GPU will have written it; `None` while the commands that write it have not been submitted.
     pub fn ready(&self, gpu: &GpuContext) -> Option<ReadyToken> {
         self.lease().submission().map(|submission| gpu.token(submission))
