@@ -1,8 +1,8 @@
 """What Python costs: a kernel called from Rust, from Python and through wgpu-py, and a processor that returns its frame.
 
-`make bench-python` runs it, in a Rust program that embeds Python. Those that are compared take turns, call by call, each on an idle queue; what
-is said are medians. Where seconds lie, on a shared machine or with a driver that wakes a thread of its own for each submission,
-`make bench-python ARGS=instructions` counts what the calling thread executes under callgrind instead.
+`make bench-python` runs it, in a Rust program that embeds Python. Those that are compared take turns, call by call, each on an idle
+queue; what is said are medians. Where seconds lie, on a shared machine or with a driver that wakes a thread of its own for each
+submission, `make bench-python ARGS=instructions` counts what the calling thread executes under callgrind instead.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def sink(given: str) -> sl.BuiltIn:
     if kind == "window" or (kind == "auto" and sl.has_screen()):
         return sl.Display(title="Bouncing ball")
     if kind == "auto":
-        print("There is no screen: recording to bouncing_ball.mp4.", file=sys.stderr)
+        print("There is no screen: recording to bouncing_ball.mp4, until Ctrl-C if nothing else ends it.", file=sys.stderr)
         return sl.Record(path="bouncing_ball.mp4")
     if kind == "record" and path:
         return sl.Record(path=path)

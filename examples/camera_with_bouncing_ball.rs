@@ -131,7 +131,7 @@ fn add_sink(graph: &mut Graph, sink: &str) -> Result<String> {
         ("window", "") => graph.add_unnamed(Display::titled("Bouncing ball")),
         ("auto", "") if has_screen() => graph.add_unnamed(Display::titled("Bouncing ball")),
         ("auto", "") => {
-            say("There is no screen: recording to bouncing_ball.mp4.");
+            say("There is no screen: recording to bouncing_ball.mp4, until Ctrl-C if nothing else ends it.");
             graph.add_unnamed(Record::to("bouncing_ball.mp4"))
         }
         ("record", "") => Err(wrong("a recording needs a path", "write --sink record:ball.mp4")),

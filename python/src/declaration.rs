@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyType;
+use pyo3::{PyTraverseError, PyVisit};
 use serde_json::Value;
 use streamlib::{
     Delivery, Error, ErrorKind, FailurePolicy, FrameRate, InputSpec, MessageType, OutputSpec, Pairing, ParameterDescriptor,
@@ -85,6 +86,11 @@ pub struct Declaration {
 
 #[pymethods]
 impl Declaration {
+    /// The classes of its messages may refer to the class that it declares.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.outputs.iter().filter_map(|output| output.class.as_ref()).try_for_each(|class| visit.call(class))
+    }
+
     #[new]
     #[pyo3(signature = (name, inputs: "collections.abc.Sequence[typing.Any]", outputs: "collections.abc.Sequence[typing.Any]", *, returns, parameters, has_setup, has_teardown, rate, wgsl, has_uniform, on_failure, place))]
     #[allow(clippy::too_many_arguments, reason = "Python calls it, once, with names")]
@@ -224,12 +230,24 @@ pub(crate) fn check(descriptors: &[ParameterDescriptor], values: &Value) -> stre
     streamlib::check_values(descriptors, values)?;
     for (name, value) in values.as_object().into_iter().flatten() {
         let Some(descriptor) = descriptors.iter().find(|descriptor| descriptor.name == *name) else { continue };
-        if !descriptor.kind.split(" or ").any(|kind| is_a(kind, value)) {
+        if !kinds(&descriptor.kind).iter().any(|kind| is_a(kind, value)) {
             let message = format!("parameter '{name}' cannot be {value}");
             return Err(Error::new(ErrorKind::InvalidArgument, message).hint(format!("it takes: {}", descriptor.kind)));
         }
     }
     Ok(())
+}
+
+/// The alternatives: `'a or b' or null` is two.
+fn kinds(kind: &str) -> Vec<String> {
+    let mut kinds: Vec<String> = Vec::new();
+    for part in kind.split(" or ") {
+        match kinds.last_mut().filter(|last| last.starts_with('\'') && !last[1..].ends_with('\'')) {
+            Some(open) => *open = format!("{open} or {part}"),
+            None => kinds.push(part.into()),
+        }
+    }
+    kinds
 }
 
 fn is_a(kind: &str, value: &Value) -> bool {
@@ -242,6 +260,9 @@ fn is_a(kind: &str, value: &Value) -> bool {
         "object" => value.is_object(),
         "null" => value.is_null(),
         "any" => true,
-        quoted => value.as_str().is_some_and(|text| quoted.trim_matches('\'') == text),
+        literal => match literal.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
+            Some(text) => value == text,
+            None => value.to_string() == literal,
+        },
     }
 }

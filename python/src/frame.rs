@@ -85,15 +85,16 @@ impl VideoFrame {
     ///
     /// `[height, width, 4]` is `rgba8`, `[height, width, 3]` is `rgb24` (say `format="bgr24"` for OpenCV's order), `[height, width]` is
     /// `grey8`; for other formats see `to_numpy`. One copy, into memory that the GPU reads; rows may lie apart, but the pixels of a row must
-    /// follow each other. `time` is in nanoseconds. `gpu` is the process's by default.
+    /// follow each other. `time` is in nanoseconds, `sequence` the place in the stream: by default those of the frame that `process` was given, else 0. `gpu`
+    /// is the process's by default.
     #[staticmethod]
-    #[pyo3(signature = (array: "numpy.typing.NDArray[typing.Any]", *, format=None, time=0, sequence=0, gpu=None))]
+    #[pyo3(signature = (array: "numpy.typing.NDArray[typing.Any]", *, format=None, time=None, sequence=None, gpu=None))]
     fn from_numpy(
         py: Python<'_>,
         array: &Bound<'_, PyAny>,
         format: Option<&str>,
-        time: i64,
-        sequence: u64,
+        time: Option<i64>,
+        sequence: Option<u64>,
         gpu: Option<&GpuContext>,
     ) -> Outcome<Self> {
         let picture = Picture::of(array, format.map(pixel_format).transpose()?)?;
@@ -107,7 +108,9 @@ impl VideoFrame {
             let memory = gpu.upload_memory(format, &taker)?;
             Ok::<_, Error>((gpu.frame(format, taker)?, memory))
         })?;
-        let mut frame = frame.with_time(Timestamp::from_nanos(time)).with_sequence(sequence);
+        let (own_time, own_sequence) = scope::stamp();
+        let frame = frame.with_time(time.map_or(own_time, Timestamp::from_nanos));
+        let mut frame = frame.with_sequence(sequence.unwrap_or(own_sequence));
         picture.upload(py, &gpu, &mut frame, memory)?;
         Ok(Self::new(py, frame, gpu))
     }
@@ -342,8 +345,7 @@ impl VideoFrame {
 
 /// A value of Python's as JSON.
 pub(crate) fn dumps(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<String> {
-    let json = PyModule::import(py, "json")?;
-    json.call_method1("dumps", (value,))?.extract()
+    PyModule::import(py, "streamlib.values")?.call_method1("to_json", (value,))?.extract()
 }
 
 /// JSON as a value of Python's.

@@ -124,7 +124,8 @@ impl GpuContext {
         Ok(Kernel::new(py, kernel, self.gpu.clone()))
     }
 
-    /// A pooled frame whose pixels are undefined.
+    /// A pooled frame whose pixels are undefined. It has the time and the place in the stream of the frame that `process` was given, if it
+    /// was given one.
     ///
     /// Waits up to two seconds, without the interpreter's lock, when the memory budget is used up; then raises
     /// `streamlib.OutOfMemoryError`, which says who holds what.
@@ -133,7 +134,8 @@ impl GpuContext {
         let format = VideoFormat::rgba8(Size::new(width, height)?).with_pixel(pixel_format(format)?);
         let taker = scope::taker();
         let frame = py.detach(|| self.gpu.frame(format, taker))?;
-        Ok(VideoFrame::new(py, frame, self.gpu.clone()))
+        let (time, sequence) = scope::stamp();
+        Ok(VideoFrame::new(py, frame.with_time(time).with_sequence(sequence), self.gpu.clone()))
     }
 
     /// Blocks until the GPU has done everything that was submitted before this call, without the interpreter's lock.

@@ -1,5 +1,6 @@
 //! Graphs, and their runs.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,12 +13,13 @@ use streamlib::{Error, ErrorKind, Mode, Running, RuntimeOptions, Stop};
 
 use crate::debug::{Alive, Kind, holders_of};
 use crate::declaration::{Declaration, policy};
-use crate::errors::{Outcome, Raised, in_node, number, to_python, wrong_type};
+use crate::errors::{Outcome, Raised, in_node, number, to_python, wrong, wrong_type};
 use crate::events::Happened;
 use crate::frame::{dumps, loads};
 use crate::gpu::{runtime, seconds};
 use crate::node::Instance;
 use crate::registry::BuiltIn;
+use crate::scope;
 use crate::steps::{Recipe, Step};
 
 /// How often a waiting main thread looks whether somebody has pressed Ctrl-C.
@@ -62,6 +64,8 @@ struct State {
     /// What will run next, if it has been made.
     graph: Option<streamlib::Graph>,
     run: Option<Arc<Running>>,
+    /// Whether a thread is about to put a run there.
+    is_starting: bool,
     ended: Option<Ended>,
 }
 
@@ -96,6 +100,9 @@ impl State {
     }
 
     fn refuse_running(&self) -> streamlib::Result<()> {
+        if self.is_starting {
+            return Err(Error::new(ErrorKind::Busy, "another thread is starting the graph").hint("start it once"));
+        }
         match self.running() {
             Some(run) if !run.is_over() => {
                 Err(Error::new(ErrorKind::Busy, "the graph is running").hint("stop it before you change it or start it again"))
@@ -194,7 +201,7 @@ impl Graph {
             }
             (Err(_), Some(declaration)) => {
                 let base = declaration.get().name.clone();
-                let values = serde_json::from_str(values).unwrap_or_default();
+                let values = serde_json::from_str(values).map_err(|error| wrong("values", error))?;
                 let instance = Instance { object: processor.clone().unbind(), declaration, raised: Raised::default() };
                 (base, Recipe::Python(Arc::new(instance), values), None)
             }
@@ -249,8 +256,61 @@ impl Graph {
     #[pyo3(signature = (node, changes: "dict[str, typing.Any]"))]
     fn set(&self, py: Python<'_>, node: &str, changes: &Bound<'_, PyDict>) -> Outcome<()> {
         let run = self.run(py)?;
-        let changes: Value = serde_json::from_str(&dumps(py, changes)?).unwrap_or_default();
-        py.detach(|| run.set_parameters(node, changes))?;
+        let changes: Value = serde_json::from_str(&dumps(py, changes)?).map_err(|error| wrong("changes", error))?;
+        py.detach(|| run.set_parameters(node, &changes))?;
+        // The next run begins with it. A processor of Python's has it in its attributes.
+        let mut state = self.state(py);
+        let recipes = state.steps.iter_mut().filter_map(|step| match step {
+            Step::Add { name, recipe: Recipe::BuiltIn(_, parameters) } if name == node => Some(parameters),
+            _ => None,
+        });
+        for parameters in recipes {
+            let (Value::Object(parameters), Value::Object(changes)) = (parameters, &changes) else { continue };
+            parameters.extend(changes.clone());
+        }
+        Ok(())
+    }
+
+    /// The nodes whose processors are Python's, with these.
+    #[pyo3(signature = () -> "list[tuple[str, object]]")]
+    fn processors(&self, py: Python<'_>) -> Vec<(String, Py<PyAny>)> {
+        let state = self.state(py);
+        let processors = state.steps.iter().filter_map(|step| match step {
+            Step::Add { name, recipe: Recipe::Python(instance, _) } => Some((name.clone(), instance.object.clone_ref(py))),
+            _ => None,
+        });
+        processors.collect()
+    }
+
+    /// What these are set to when the next run begins, by node, as JSON.
+    fn set_values(&self, py: Python<'_>, values: HashMap<String, String>) -> Outcome<()> {
+        let mut state = self.state(py);
+        state.refuse_running()?;
+        let mut has_changed = false;
+        for step in &mut state.steps {
+            let Step::Add { name, recipe: Recipe::Python(_, current) } = step else { continue };
+            let Some(value) = values.get(name) else { continue };
+            let value = serde_json::from_str(value).map_err(|error| wrong(name, error))?;
+            has_changed |= *current != value;
+            *current = value;
+        }
+        if has_changed {
+            let outdated = state.graph.take();
+            drop(state);
+            drop(outdated);
+        }
+        Ok(())
+    }
+
+    /// Fails in a call of one of the graph's own processors, which would wait for itself.
+    fn refuse_own(&self, py: Python<'_>) -> Outcome<()> {
+        let inside = scope::instance();
+        let is_own = self.state(py).instances().any(|instance| Some(Arc::as_ptr(instance).addr()) == inside);
+        if is_own {
+            return Err(Error::new(ErrorKind::InvalidArgument, "a processor cannot wait for the end of its own run")
+                .hint("`request_stop()` asks for the end and returns at once")
+                .into());
+        }
         Ok(())
     }
 
@@ -292,14 +352,19 @@ impl Graph {
         state.refuse_running()?;
         state.graph()?;
         let graph = state.graph.take().unwrap_or_default();
+        state.is_starting = true;
         drop(state);
-        let (run, main_loop) = py.detach(|| match lend {
+        let started = py.detach(|| match lend {
             true => runtime(options).start_lending(graph),
             false => Ok((runtime(options).start(graph)?, None)),
-        })?;
+        });
+        let mut state = self.state(py);
+        state.is_starting = false;
+        let (run, main_loop) = started?;
         let run = Arc::new(run);
         runs().push(run.clone());
-        self.state(py).run = Some(run.clone());
+        state.run = Some(run.clone());
+        drop(state);
         if let Some(main_loop) = main_loop {
             py.detach(|| main_loop.run(&|| run.is_over()));
         }
@@ -317,6 +382,7 @@ impl Graph {
     /// Waits until the run is over, without the interpreter's lock; whether it is. Python's signal handlers run meanwhile.
     #[pyo3(signature = (timeout=None))]
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> Outcome<bool> {
+        self.refuse_own(py)?;
         let timeout = timeout.map(|timeout| seconds("timeout", timeout)).transpose()?;
         let run = self.state(py).running().cloned();
         let Some(run) = run else { return Ok(true) };

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pyo3::prelude::*;
 use streamlib::{Domain, Error, ErrorKind, Result};
@@ -23,11 +24,41 @@ fn around(life: &mut (dyn FnMut() + Send)) {
     let mut has_lived = false;
     Python::try_attach(|py| {
         has_lived = true;
+        let _listed = Listed::new(py);
         py.detach(&mut *life);
     });
     if !has_lived {
         life();
     }
+}
+
+/// What Python calls the threads that run processors, for as long as they do.
+static THREADS: Mutex<Vec<u64>> = Mutex::new(Vec::new());
+
+struct Listed(Option<u64>);
+
+impl Listed {
+    fn new(py: Python<'_>) -> Self {
+        let ident = PyModule::import(py, "threading").and_then(|threading| threading.call_method0("get_ident")?.extract()).ok();
+        threads().extend(ident);
+        Self(ident)
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        threads().retain(|ident| Some(*ident) != self.0);
+    }
+}
+
+fn threads() -> MutexGuard<'static, Vec<u64>> {
+    THREADS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The threads that run processors, by what `threading.get_ident` says in them.
+#[pyfunction]
+pub(crate) fn python_threads() -> Vec<u64> {
+    threads().clone()
 }
 
 /// Runs `call` with the interpreter's lock. Fails when the interpreter is going down.

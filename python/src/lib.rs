@@ -42,7 +42,7 @@ pub mod _native {
     #[pymodule_export]
     use crate::graph::Graph;
     #[pymodule_export]
-    use crate::interpreter::attachments_elsewhere;
+    use crate::interpreter::{attachments_elsewhere, python_threads};
     #[pymodule_export]
     use crate::kernel::Kernel;
     #[pymodule_export]

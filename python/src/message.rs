@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
 use streamlib::{Message, Timestamp, VideoFrame};
 
 /// An object of a class of one's own. Native threads clone and drop it without the interpreter's lock.
@@ -27,19 +28,11 @@ impl Message for PythonMessage {
 }
 
 impl PythonMessage {
-    /// Looks at the fields of a dataclass, or what else has a `__dict__`, for frames, and for a time: its own `time` (nanoseconds), else that
-    /// of its first frame.
+    /// Looks for frames in its fields, and in lists, tuples and dicts there, and for a time: its own `time` (nanoseconds), else that of its
+    /// first frame.
     pub(crate) fn new(object: &Bound<'_, PyAny>) -> Self {
         let mut frames = Vec::new();
-        if let Ok(fields) = object.getattr(pyo3::intern!(object.py(), "__dict__"))
-            && let Ok(fields) = fields.cast::<pyo3::types::PyDict>()
-        {
-            for value in fields.values() {
-                if let Ok(frame) = value.cast::<crate::frame::VideoFrame>() {
-                    frames.push(frame.get().frame().clone());
-                }
-            }
-        }
+        frames_of_fields(object, &mut frames);
         let own = object.getattr(pyo3::intern!(object.py(), "time")).ok().and_then(|time| time.extract().ok());
         let time = own.map(Timestamp::from_nanos).or_else(|| frames.first().map(VideoFrame::time));
         Self(Arc::new(Carried { object: object.clone().unbind(), time, frames }))
@@ -47,5 +40,38 @@ impl PythonMessage {
 
     pub(crate) fn object<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         self.0.object.bind(py).clone()
+    }
+}
+
+/// How deep frames are looked for.
+const DEPTH: usize = 3;
+
+/// The fields of an object: its `__dict__`, or what a dataclass with slots names.
+fn frames_of_fields(object: &Bound<'_, PyAny>, frames: &mut Vec<VideoFrame>) {
+    let py = object.py();
+    if let Ok(fields) = object.getattr(pyo3::intern!(py, "__dict__")).and_then(|fields| Ok(fields.cast_into::<PyDict>()?)) {
+        fields.values().iter().for_each(|value| frames_in(&value, DEPTH, frames));
+    } else if let Ok(names) =
+        object.getattr(pyo3::intern!(py, "__dataclass_fields__")).and_then(|names| Ok(names.cast_into::<PyDict>()?))
+    {
+        let values =
+            names.keys().into_iter().filter_map(|name| object.getattr(name.cast_into::<pyo3::types::PyString>().ok()?).ok());
+        values.for_each(|value| frames_in(&value, DEPTH, frames));
+    } else {
+        // A tuple with names.
+        frames_in(object, DEPTH, frames);
+    }
+}
+
+fn frames_in(value: &Bound<'_, PyAny>, depth: usize, frames: &mut Vec<VideoFrame>) {
+    if let Ok(frame) = value.cast::<crate::frame::VideoFrame>() {
+        frames.push(frame.get().frame().clone());
+    } else if depth == 0 {
+    } else if let Ok(values) = value.cast::<PyList>() {
+        values.iter().for_each(|value| frames_in(&value, depth - 1, frames));
+    } else if let Ok(values) = value.cast::<PyTuple>() {
+        values.iter().for_each(|value| frames_in(&value, depth - 1, frames));
+    } else if let Ok(values) = value.cast::<PyDict>() {
+        values.values().iter().for_each(|value| frames_in(&value, depth - 1, frames));
     }
 }

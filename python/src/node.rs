@@ -1,13 +1,15 @@
 //! A processor that is written in Python, as the engine runs it.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::exceptions::{PyStopIteration, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 use serde_json::Value;
 use streamlib::{
-    Cadence, Context, Error, ErrorKind, FailurePolicy, Flow, In, Out, PixelStage, Ports, Processor, Result, Threading, Timestamp, Tunable, Tuning,
+    Cadence, Context, Error, ErrorKind, FailurePolicy, Flow, In, Out, PixelStage, Ports, Processor, Result, Threading, Timestamp,
+    Tunable, Tuning,
 };
 
 use crate::declaration::{Declaration, Returns, check, name_of};
@@ -35,6 +37,30 @@ pub(crate) struct Node {
     /// What a generator gives.
     iterator: Option<Py<PyAny>>,
     is_set_up: bool,
+    /// From `setup` on.
+    claim: Option<Claim>,
+}
+
+/// The objects that run in some graph: each in one node only, since its attributes are one run's.
+static RUNNING: Mutex<BTreeSet<usize>> = Mutex::new(BTreeSet::new());
+
+struct Claim(usize);
+
+impl Claim {
+    fn new(object: &Py<PyAny>) -> Result<Self> {
+        let address = object.as_ptr().addr();
+        match RUNNING.lock().unwrap_or_else(PoisonError::into_inner).insert(address) {
+            true => Ok(Self(address)),
+            false => Err(Error::new(ErrorKind::Busy, "this processor is running in another graph")
+                .hint("make another object of its class for each graph")),
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        RUNNING.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -52,7 +78,7 @@ enum OutPort {
 impl Node {
     pub(crate) fn new(instance: Arc<Instance>, values: Value) -> Self {
         let cadence = instance.declaration.get().rate.map(Cadence::new);
-        Self { instance, values, inputs: Vec::new(), outputs: Vec::new(), cadence, iterator: None, is_set_up: false }
+        Self { instance, values, inputs: Vec::new(), outputs: Vec::new(), cadence, iterator: None, is_set_up: false, claim: None }
     }
 
     fn declaration(&self) -> &Declaration {
@@ -73,7 +99,7 @@ impl Node {
         cx: &mut Context<'_>,
         call: impl FnOnce(&mut Self, Python<'_>, &mut Context<'_>) -> Outcome<T>,
     ) -> Result<T> {
-        scope::within(cx, self.has_pictures(), |cx| {
+        scope::within(cx, Arc::as_ptr(&self.instance).addr(), self.has_pictures(), |cx| {
             attach(|py| {
                 call(self, py, cx).map_err(|failure| match failure {
                     Failure::Engine(error) => error,
@@ -105,6 +131,7 @@ impl Node {
 
     fn frame<'py>(&self, py: Python<'py>, cx: &Context<'_>, frame: streamlib::VideoFrame) -> Outcome<Bound<'py, PyAny>> {
         let gpu = cx.gpu()?.clone();
+        scope::given(&frame);
         Ok(Bound::new(py, VideoFrame::for_call(py, frame, gpu, self.declaration().place.as_ref()))?.into_any())
     }
 
@@ -122,12 +149,7 @@ impl Node {
         let Some(values) = values else {
             return Err(self.wrong_return(value, &format!("a tuple of {}, one for each output", outputs.len())));
         };
-        for (index, value) in values.iter().enumerate() {
-            if !value.is_none() {
-                self.send_one(cx, index, &value, due)?;
-            }
-        }
-        Ok(())
+        values.iter().enumerate().try_for_each(|(index, value)| self.send_one(cx, index, &value, due))
     }
 
     fn send_one(
@@ -151,7 +173,15 @@ impl Node {
                 if !frame.is_of(cx.gpu()?) {
                     let message = format!("`process` of '{}' returned a frame of another GPU device", self.declaration().name);
                     let error = Error::new(ErrorKind::InvalidArgument, message);
-                    return Err(error.hint("one that was taken before the device was lost or closed is void; take a new one").into());
+                    return Err(error
+                        .hint("one that was taken before the device was lost or closed is void; take a new one")
+                        .into());
+                }
+                if !scope::is_written(cx.gpu()?, frame) {
+                    let message =
+                        format!("`process` of '{}' returned a frame that nothing was drawn into", self.declaration().name);
+                    let error = Error::new(ErrorKind::InvalidArgument, message);
+                    return Err(error.hint("call a kernel with it, or `write` an array; what it shows is undefined").into());
                 }
                 let mut frame = in_format(cx.gpu()?, frame, &output.spec.formats)?;
                 if let Some((sequence, time)) = due {
@@ -217,7 +247,8 @@ impl Node {
             None => Ok(Flow::End),
             Some(value) => {
                 let value = value?;
-                if value.is_none() {
+                let is_nothing = value.is_none() && self.declaration().outputs.iter().all(|output| output.is_optional);
+                if is_nothing {
                     return Ok(Flow::Skip);
                 }
                 self.send(cx, &value, is_tuple, due)?;
@@ -311,6 +342,9 @@ impl Processor for Node {
     fn setup(&mut self, cx: &mut Context<'_>) -> Result<()> {
         if let Some(cadence) = &mut self.cadence {
             cadence.count(cx);
+        }
+        if self.claim.is_none() {
+            self.claim = Some(Claim::new(&self.instance.object)?);
         }
         self.call(cx, |this, py, cx| {
             this.tear_down(py)?;

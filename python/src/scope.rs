@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use streamlib::{Context, FrameEncoder, GpuContext, Result};
+use streamlib::{Context, FrameEncoder, GpuContext, Result, Timestamp, VideoFrame};
 
 thread_local! {
     static SCOPE: RefCell<Option<Scope>> = const { RefCell::new(None) };
@@ -14,6 +14,10 @@ thread_local! {
 struct Scope {
     encoder: Option<FrameEncoder>,
     node: Arc<str>,
+    /// Which processor's call it is.
+    instance: usize,
+    /// Of the first frame that the call was given.
+    stamp: Option<(Timestamp, u64)>,
 }
 
 /// While this lives, the thread's calls belong to a node's.
@@ -23,7 +27,7 @@ struct Entered<'c, 'a> {
 
 impl<'c, 'a> Entered<'c, 'a> {
     /// With the segment's encoder, if the calls may have to do with pictures.
-    fn begin(cx: &'c mut Context<'a>, has_pictures: bool) -> Result<Self> {
+    fn begin(cx: &'c mut Context<'a>, instance: usize, has_pictures: bool) -> Result<Self> {
         let node = cx.node().clone();
         let encoder = if has_pictures {
             let spare = cx.gpu()?.encoder();
@@ -31,7 +35,7 @@ impl<'c, 'a> Entered<'c, 'a> {
         } else {
             None
         };
-        SCOPE.set(Some(Scope { encoder, node }));
+        SCOPE.set(Some(Scope { encoder, node, instance, stamp: None }));
         Ok(Self { cx })
     }
 }
@@ -47,10 +51,43 @@ impl Drop for Entered<'_, '_> {
     }
 }
 
-/// Runs `call` as a call of this node. `has_pictures` says whether it may need the segment's encoder, and with it a GPU.
-pub(crate) fn within<T>(cx: &mut Context<'_>, has_pictures: bool, call: impl FnOnce(&mut Context<'_>) -> Result<T>) -> Result<T> {
-    let entered = Entered::begin(cx, has_pictures)?;
+/// Runs `call` as a call of this node, whose processor has the address `instance`. `has_pictures` says whether it may need the segment's
+/// encoder, and with it a GPU.
+pub(crate) fn within<T>(
+    cx: &mut Context<'_>,
+    instance: usize,
+    has_pictures: bool,
+    call: impl FnOnce(&mut Context<'_>) -> Result<T>,
+) -> Result<T> {
+    let entered = Entered::begin(cx, instance, has_pictures)?;
     call(entered.cx)
+}
+
+/// The address of the processor whose call this is.
+pub(crate) fn instance() -> Option<usize> {
+    SCOPE.with_borrow(|scope| scope.as_ref().map(|scope| scope.instance))
+}
+
+/// Says that the call was given this frame: pictures that it makes belong to the same moment.
+pub(crate) fn given(frame: &VideoFrame) {
+    SCOPE.with_borrow_mut(|scope| {
+        if let Some(scope) = scope {
+            scope.stamp.get_or_insert((frame.time(), frame.sequence()));
+        }
+    });
+}
+
+/// The time and the place in the stream of a picture that is made now.
+pub(crate) fn stamp() -> (Timestamp, u64) {
+    SCOPE.with_borrow(|scope| scope.as_ref().and_then(|scope| scope.stamp)).unwrap_or_default()
+}
+
+/// Whether somebody has written this frame, or will have when what this call has recorded is submitted.
+pub(crate) fn is_written(gpu: &GpuContext, frame: &VideoFrame) -> bool {
+    frame.ready(gpu).is_some()
+        || SCOPE.with_borrow(|scope| {
+            scope.as_ref().and_then(|scope| scope.encoder.as_ref()).is_some_and(|encoder| encoder.has_written(frame))
+        })
 }
 
 /// The node whose call this is.

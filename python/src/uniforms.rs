@@ -79,11 +79,22 @@ impl Layout {
     }
 
     fn refuse_unknown(&self, argument: &str, given: &Bound<'_, PyDict>) -> Outcome<()> {
-        for key in given.keys() {
-            let name = key.to_string();
-            let is_known = |field: &Field| field.name == name || field.name.split('.').next() == Some(&name);
-            if !self.fields.iter().any(is_known) {
-                return Err(wrong(argument, format!("there is no field '{name}'; it has {}", self.names())));
+        self.refuse_unknown_in(argument, "", given)
+    }
+
+    /// `within` is the path to an inner struct: `camera.`.
+    fn refuse_unknown_in(&self, argument: &str, within: &str, given: &Bound<'_, PyDict>) -> Outcome<()> {
+        for (key, value) in given {
+            let name = format!("{within}{key}");
+            let inner = format!("{name}.");
+            if self.fields.iter().any(|field| field.name == name) {
+                continue;
+            }
+            match value.cast::<PyDict>() {
+                Ok(fields) if self.fields.iter().any(|field| field.name.starts_with(&inner)) => {
+                    self.refuse_unknown_in(argument, &inner, fields)?;
+                }
+                _ => return Err(wrong(argument, format!("there is no field '{name}'; it has {}", self.names()))),
             }
         }
         Ok(())

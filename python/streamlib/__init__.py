@@ -12,7 +12,7 @@ your own, without copying pixels between them. What is written in Python holds t
 
 import atexit as _atexit
 
-from . import _built_in, _native, debug, errors
+from . import _built_in, _end, _native, debug, errors
 from ._built_in import *  # noqa: F403
 from ._native import GpuContext, Kernel, ReadBack, Texture, TextureView, VideoFrame, cameras, gpu, has_screen
 from .errors import *  # noqa: F403
@@ -46,4 +46,4 @@ __all__ = [
 __all__ += _built_in.__all__
 __all__ += errors.__all__
 
-_atexit.register(_native.close)
+_atexit.register(_end.end)

@@ -34,6 +34,7 @@ __all__ = [
     "has_screen",
     "live_objects",
     "next_log",
+    "python_threads",
     "set_log_level",
     "stop_logging",
     "trace_frames",
@@ -114,7 +115,8 @@ class GpuContext:
         """
     def frame(self, /, width: SupportsIndex, height: SupportsIndex, format: str = "rgba8") -> VideoFrame:
         """
-        A pooled frame whose pixels are undefined.
+        A pooled frame whose pixels are undefined. It has the time and the place in the stream of the frame that `process` was given, if it
+        was given one.
 
         Waits up to two seconds, without the interpreter's lock, when the memory budget is used up; then raises
         `streamlib.OutOfMemoryError`, which says who holds what.
@@ -173,9 +175,17 @@ class Graph:
         The parameters of a node of the run that is under way, as they were set last.
         """
     def pause(self, /) -> None: ...
+    def processors(self, /) -> list[tuple[str, object]]:
+        """
+        The nodes whose processors are Python's, with these.
+        """
     def raise_error(self, /) -> None:
         """
         Raises what ended the last run, if that was an error.
+        """
+    def refuse_own(self, /) -> None:
+        """
+        Fails in a call of one of the graph's own processors, which would wait for itself.
         """
     def resume(self, /) -> None: ...
     def set(self, /, node: str, changes: dict[str, typing.Any]) -> None:
@@ -185,6 +195,10 @@ class Graph:
     def set_enabled(self, /, node: str, enabled: bool) -> None:
         """
         Switches a filter off or on: in the run that is under way, else in the next.
+        """
+    def set_values(self, /, values: dict[str, str]) -> None:
+        """
+        What these are set to when the next run begins, by node, as JSON.
         """
     def start(
         self,
@@ -386,8 +400,8 @@ class VideoFrame:
         array: numpy.typing.NDArray[typing.Any],
         *,
         format: str | None = None,
-        time: SupportsIndex = 0,
-        sequence: SupportsIndex = 0,
+        time: SupportsIndex | None = None,
+        sequence: SupportsIndex | None = None,
         gpu: GpuContext | None = None,
     ) -> VideoFrame:
         """
@@ -395,7 +409,8 @@ class VideoFrame:
 
         `[height, width, 4]` is `rgba8`, `[height, width, 3]` is `rgb24` (say `format="bgr24"` for OpenCV's order), `[height, width]` is
         `grey8`; for other formats see `to_numpy`. One copy, into memory that the GPU reads; rows may lie apart, but the pixels of a row must
-        follow each other. `time` is in nanoseconds. `gpu` is the process's by default.
+        follow each other. `time` is in nanoseconds, `sequence` the place in the stream: by default those of the frame that `process` was given, else 0. `gpu`
+        is the process's by default.
         """
     @property
     def gpu(self, /) -> GpuContext:
@@ -535,6 +550,11 @@ def next_log() -> tuple[str, int, str] | None:
     """
     The next record, `(logger, level, message)`, once there is one; `None` when there will be none any more. Waits without the
     interpreter's lock.
+    """
+
+def python_threads() -> list[int]:
+    """
+    The threads that run processors, by what `threading.get_ident` says in them.
     """
 
 def set_log_level(level: SupportsIndex) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import concurrent.futures
 import contextlib
 import itertools
 import json
@@ -15,7 +16,7 @@ from typing import Any, Literal, TypedDict
 
 from . import _logs, _native
 from ._built_in import BuiltIn
-from .processors import FailurePolicy, declaration_of, to_json, values_of
+from .processors import FailurePolicy, declaration_of, refuse_undeclared, values_of
 from .statistics import Statistics
 
 if sys.version_info >= (3, 11):
@@ -82,6 +83,8 @@ class Graph:
         if declaration is None and not isinstance(processor, BuiltIn):
             kind = type(processor).__name__
             raise TypeError(f"argument 'processor': expected a processor, got {kind}; decorate its class with `@streamlib.processor`")
+        if declaration is not None:
+            refuse_undeclared(type(processor))
         return self._native.add(processor, name, declaration, "{}" if declaration is None else values_of(processor))
 
     def connect(self, source: str, target: str, delivery: str | None = None) -> None:
@@ -125,12 +128,19 @@ class Graph:
         """Do the same for asyncio. Cancelling it drains the graph first."""
         self._start(options, lend=False)
         try:
-            await asyncio.to_thread(self._native.wait)
+            await self._waited()
         except asyncio.CancelledError:
             self._native.stop(True)
-            await asyncio.shield(asyncio.to_thread(self._native.wait))
+            await asyncio.shield(self._waited())
             raise
         return self._finish()
+
+    def _waited(self) -> asyncio.Future[bool]:
+        """Wait for the end on a thread of its own: the event loop's few are for what ends soon."""
+        thread = concurrent.futures.ThreadPoolExecutor(1, "streamlib-wait")
+        waited = asyncio.get_running_loop().run_in_executor(thread, self._native.wait)
+        thread.shutdown(wait=False)
+        return waited
 
     def start(self, **options: Unpack[RunOptions]) -> Self:
         """Start a run and return at once. `stop` or `wait` for it; in a `with` block, its end stops it."""
@@ -138,10 +148,18 @@ class Graph:
         return self
 
     def stop(self, *, drain: bool = True) -> Statistics:
-        """End the run and return what it did. `drain=False` throws away, and counts, what is under way. Raises what `run` would."""
+        """End the run and return what it did. `drain=False` throws away, and counts, what is under way. Raises what `run` would.
+
+        A processor cannot wait for the end of its own run: it calls `request_stop`.
+        """
+        self._native.refuse_own()
         self._native.stop(drain)
         self._native.wait()
         return self._finish()
+
+    def request_stop(self, *, drain: bool = True) -> None:
+        """Ask the run to end and return at once: for processors of the graph, which cannot wait for it."""
+        self._native.stop(drain)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the run is over, at most for so many seconds, and say whether it is. Raises what `run` would."""
@@ -165,7 +183,7 @@ class Graph:
 
     def set(self, node: str, **parameters: Any) -> None:
         """Set parameters of a node while the graph runs. It takes them between two frames, all at once."""
-        self._native.set(node, json.loads(to_json(parameters)))
+        self._native.set(node, parameters)
 
     def parameters(self, node: str) -> dict[str, Any]:
         """Give the parameters of a node of the running graph, as they were set last."""
@@ -220,6 +238,7 @@ class Graph:
         if unknown:
             raise TypeError(f"unknown option '{min(unknown)}'; there is: {', '.join(RunOptions.__annotations__)}")
         self._samples.clear()
+        self._native.set_values({name: self._checked(processor) for name, processor in self._native.processors()})
         self._native.start(
             lend=lend,
             offline=options.get("offline", False),
@@ -229,6 +248,15 @@ class Graph:
             max_in_flight=options.get("max_in_flight"),
             fusion=options.get("fusion", True),
         )
+
+    @staticmethod
+    def _checked(processor: object) -> str:
+        """Write what a processor of Python's is set to now: its attributes may have changed since it was added."""
+        values = values_of(processor)
+        declaration = declaration_of(processor)
+        if declaration is not None:
+            declaration.check(values)
+        return values
 
     def _finish(self) -> Statistics:
         self._native.raise_error()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, o
 from . import _native
 from ._native import VideoFrame
 from .errors import by_name
+from .values import to_json
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -106,6 +107,19 @@ class _Port:
     size: tuple[int, int] | None
 
 
+@dataclasses.dataclass(frozen=True)
+class _Scope:
+    """The names that annotations can use: a function's beside those of its own module, a class's beside those of the decorator's."""
+
+    global_names: dict[str, Any]
+    local_names: dict[str, Any]
+
+    @classmethod
+    def of(cls, caller: types.FrameType) -> _Scope:
+        """Take the names of who wrote the decorator."""
+        return cls(caller.f_globals, {} if caller.f_locals is caller.f_globals else dict(caller.f_locals))
+
+
 @overload
 @dataclass_transform(kw_only_default=True, field_specifiers=(dataclasses.field,))
 def processor(decorated: _Class, /) -> _Class: ...
@@ -128,11 +142,9 @@ def processor(
     """
 
     def decorate(decorated: Any) -> Any:
-        # Who wrote the decorator: its names resolve annotations.
-        caller = sys._getframe(2 if direct else 1)
-        scope = {**caller.f_globals, **caller.f_locals}
-        if not callable(decorated):
-            raise TypeError(f"`processor` decorates a class or a function, not {type(decorated).__name__}")
+        scope = _Scope.of(sys._getframe(2 if direct else 1))
+        if not isinstance(decorated, (type, types.FunctionType)):
+            raise TypeError(f"`processor` decorates a class or a function written with `def`, not {type(decorated).__name__}")
         cls = decorated if isinstance(decorated, type) else _class_of(decorated, scope)
         return _declare(cls, scope, name=name, rate=rate, on_failure=on_failure)
 
@@ -148,10 +160,13 @@ def pixel_shader(wgsl: str, /, *, name: str | None = None, on_failure: FailurePo
     the attributes of the fields' names. `None` leaves the picture as it is. Neighbouring pixel shaders are drawn in one pass, native ones
     and those from Python.
     """
+    if not isinstance(wgsl, str):
+        raise TypeError(f"argument 'wgsl': expected the text of a WGSL function `pixel`, got {type(wgsl).__name__}")
 
     def decorate(cls: _Class) -> _Class:
-        caller = sys._getframe(1)
-        declared: _Class = _declare(cls, {**caller.f_globals, **caller.f_locals}, name=name, wgsl=wgsl, on_failure=on_failure)
+        if not isinstance(cls, type):
+            raise TypeError(f"`pixel_shader` decorates a class, not {type(cls).__name__}")
+        declared: _Class = _declare(cls, _Scope.of(sys._getframe(1)), name=name, wgsl=wgsl, on_failure=on_failure)
         return declared
 
     return decorate
@@ -163,6 +178,17 @@ def declaration_of(candidate: object) -> _native.Declaration | None:
     return found if isinstance(found, _native.Declaration) else None
 
 
+def refuse_undeclared(cls: type) -> None:
+    """Refuse a class that changes the processor it is derived from without being declared one itself."""
+    own = [name for name in ("process", "setup", "teardown", "uniform", "__annotations__") if cls.__dict__.get(name)]
+    if own and "__streamlib__" not in cls.__dict__:
+        base = next(base.__name__ for base in cls.__mro__ if "__streamlib__" in base.__dict__)
+        raise TypeError(
+            f"argument 'processor': {cls.__name__} is derived from the processor {base}, but not declared: decorate it, too,"
+            " with `@streamlib.processor`"
+        )
+
+
 def values_of(candidate: object) -> str:
     """Write what a processor is set to as JSON."""
     declaration = declaration_of(candidate)
@@ -170,37 +196,37 @@ def values_of(candidate: object) -> str:
     return to_json({name: getattr(candidate, name) for name in names})
 
 
-def to_json(value: object) -> str:
-    """Write a value as JSON, numpy's numbers and arrays too."""
-
-    def plain(value: object) -> object:
-        convert = getattr(value, "tolist", None)
-        if convert is None:
-            raise TypeError(f"{value!r} cannot be written as JSON: a parameter is a number, text, a list or a dict of these")
-        return convert()
-
-    return json.dumps(value, default=plain)
-
-
 def _declare(
     cls: Any,
-    scope: dict[str, Any],
+    scope: _Scope,
     *,
     name: str | None = None,
     rate: float | str | None = None,
     wgsl: str | None = None,
     on_failure: str = "stop",
 ) -> Any:
+    if issubclass(cls, _native.BuiltIn):
+        raise TypeError(
+            f"'{cls.__name__}' is derived from a built-in processor, whose code is native: write one of its own, or chain the two"
+        )
     own_init = "__init__" in cls.__dict__
     dataclasses.dataclass(kw_only=True, eq=False, init=not own_init)(cls)
     if wgsl is None:
         process = getattr(cls, "process", None)
         if not callable(process):
             raise TypeError(f"'{cls.__name__}' is no processor: it has no method `process`")
-        hints = getattr(process, "__streamlib_hints__", None) or _hints(process, f"`process` of '{cls.__name__}'", scope)
-        parameters = list(inspect.signature(getattr(process, "__wrapped__", process)).parameters.values())
-        if not hasattr(process, "__wrapped__"):
-            parameters = parameters[1:]
+        what = f"`process` of '{cls.__name__}'"
+        if not isinstance(inspect.getattr_static(cls, "process"), types.FunctionType):
+            raise TypeError(f"{what} is no method: write `def process(self, ...)`")
+        if inspect.iscoroutinefunction(process) or inspect.isasyncgenfunction(process):
+            raise TypeError(f"{what} is `async`: it runs on a thread of its own, where no event loop is; write `def process(self, ...)`")
+        # A class made of a function has that function's hints and messages.
+        hints = getattr(process, "__streamlib_hints__", None)
+        if hints is None:
+            hints = _hints(process, what, scope)
+            parameters = list(inspect.signature(process).parameters.values())[1:]
+        else:
+            parameters = list(inspect.signature(inspect.unwrap(process)).parameters.values())
         inputs = _inputs(cls, parameters, hints)
         outputs, returns = _outputs(cls, hints)
     else:
@@ -248,9 +274,11 @@ def _check_when_made(cls: Any, is_generated: bool) -> None:
     cls.__init__ = checked
 
 
-def _class_of(function: Callable[..., Any], scope: dict[str, Any]) -> type:
+def _class_of(function: Callable[..., Any], scope: _Scope) -> type:
     """Make the class of a processor that was written as a function."""
     what = f"'{function.__name__}'"
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{what} is `async`: it runs on a thread of its own, where no event loop is; write `def {function.__name__}(...)`")
     hints = _hints(function, what, scope)
     signature = inspect.signature(function)
     fields: list[str] = []
@@ -263,6 +291,8 @@ def _class_of(function: Callable[..., Any], scope: dict[str, Any]) -> type:
         if parameter.kind is not parameter.KEYWORD_ONLY:
             messages.append(parameter)
             continue
+        if parameter.name in ("process", "setup", "teardown"):
+            raise TypeError(f"{what} has a parameter '{parameter.name}', which is a method of processors: give it another name")
         fields.append(parameter.name)
         annotations[parameter.name] = hints.get(parameter.name, Any)
         if parameter.default is not parameter.empty:
@@ -295,9 +325,9 @@ def _bare(messages: list[inspect.Parameter], function: Callable[..., Any]) -> Ca
     return bare
 
 
-def _hints(function: Any, what: str, scope: dict[str, Any]) -> dict[str, Any]:
+def _hints(function: Any, what: str, scope: _Scope) -> dict[str, Any]:
     try:
-        return typing.get_type_hints(function, localns=scope, include_extras=True)
+        return typing.get_type_hints(function, localns=scope.local_names, include_extras=True)
     except Exception as error:
         raise TypeError(f"an annotation of {what} cannot be resolved: {error}") from error
 
@@ -322,7 +352,7 @@ def _split(hint: Any) -> tuple[Any, list[Any], bool]:
 
 def _message(hint: Any, what: str) -> type:
     hint = get_origin(hint) or hint
-    if not isinstance(hint, type) or hint in (object, type(None), types.UnionType):
+    if not isinstance(hint, type) or hint in (object, type, tuple, Any, type(None), types.UnionType):
         raise TypeError(f"{what} is annotated with {hint!r}: the type of a port is `streamlib.VideoFrame` or a class of one's own")
     return hint
 
@@ -339,7 +369,7 @@ def _inputs(cls: Any, parameters: list[inspect.Parameter], hints: dict[str, Any]
         options = next((extra for extra in extras if isinstance(extra, Input)), Input())
         # Of several, those that may be missing give what they have.
         usual = "each" if len(parameters) == 1 else "latest" if optional else "aligned"
-        formats = None if options.formats is None else list(options.formats)
+        formats = _formats(options.formats, what)
         ports.append(
             _Port(
                 parameter.name,
@@ -356,6 +386,14 @@ def _inputs(cls: Any, parameters: list[inspect.Parameter], hints: dict[str, Any]
     return ports
 
 
+def _formats(formats: object, what: str) -> list[str] | None:
+    if formats is None:
+        return None
+    if isinstance(formats, str) or not isinstance(formats, collections.abc.Sequence):
+        raise TypeError(f"the formats of {what} are {formats!r}: expected a list of names, like [{formats!r}]")
+    return list(formats)
+
+
 _ITERATORS = (collections.abc.Iterator, collections.abc.Iterable, collections.abc.Generator)
 
 
@@ -364,8 +402,10 @@ def _outputs(cls: Any, hints: dict[str, Any]) -> tuple[list[_Port], str]:
     if "return" not in hints:
         raise TypeError(f"{what} is not annotated: write `-> streamlib.VideoFrame`, or `-> None` for a sink")
     hint, extras, optional = _split(hints["return"])
-    iterates = get_origin(hint) in _ITERATORS
+    iterates = (get_origin(hint) or hint) in _ITERATORS
     if iterates:
+        if not get_args(hint):
+            raise TypeError(f"{what} is an iterator of what? Write `-> Iterator[streamlib.VideoFrame]`")
         hint, extras, optional = _split(get_args(hint)[0])
     is_tuple = False
     if hint is type(None):
@@ -391,8 +431,8 @@ def _outputs(cls: Any, hints: dict[str, Any]) -> tuple[list[_Port], str]:
 def _output(name: str, hint: Any, what: str, may_be_none: bool = False) -> _Port:
     hint, extras, optional = _split(hint)
     options = next((extra for extra in extras if isinstance(extra, Output)), Output())
-    formats = None if options.formats is None else list(options.formats)
     message = _message(hint, what)
+    formats = _formats(options.formats, what)
     return _Port(options.name or name, message, formats, None, "each", 0.0, True, optional or may_be_none, options.size)
 
 
@@ -409,9 +449,9 @@ _KINDS: dict[Any, str] = {
 }
 
 
-def _parameters(cls: Any, scope: dict[str, Any]) -> list[dict[str, Any]]:
+def _parameters(cls: Any, scope: _Scope) -> list[dict[str, Any]]:
     try:
-        hints = typing.get_type_hints(cls, localns=scope, include_extras=True)
+        hints = typing.get_type_hints(cls, localns={**scope.global_names, **scope.local_names}, include_extras=True)
     except Exception as error:
         raise TypeError(f"an annotation of '{cls.__name__}' cannot be resolved: {error}") from error
     descriptors = []
@@ -425,7 +465,7 @@ def _parameters(cls: Any, scope: dict[str, Any]) -> list[dict[str, Any]]:
             factory = field.default_factory
             default = None if factory is dataclasses.MISSING else factory()
         if get_origin(hint) is Literal:
-            kind = " or ".join(f"'{choice}'" if isinstance(choice, str) else str(choice) for choice in get_args(hint))
+            kind = " or ".join(f"'{choice}'" if isinstance(choice, str) else to_json(choice) for choice in get_args(hint))
         else:
             kind = _KINDS.get(get_origin(hint) or hint, "any")
         descriptors.append(

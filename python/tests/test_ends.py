@@ -63,9 +63,47 @@ def test_ends_with_things_alive(text: str) -> None:
     assert "panicked" not in ends(text)
 
 
-def test_a_thread_that_never_ends_does_not_hang_the_program() -> None:
-    text = "t = threading.Thread(target=lambda: graph().run(), daemon=True); t.start(); time.sleep(0.3); os._exit(0)"
-    ends(text)
+def test_a_processor_that_never_returns_is_interrupted() -> None:
+    said = ends(
+        """
+began = threading.Event()
+
+@sl.processor
+def stuck(frame: sl.VideoFrame) -> None:
+    began.set()
+    try:
+        while True: time.sleep(0.001)
+    finally:
+        print("interrupted", flush=True)
+
+g = sl.Graph()
+g.chain(sl.TestPattern(size=(8, 8)), stuck())
+g.start()
+began.wait()
+sys.exit(3)
+""",
+        code=3,
+    )
+    assert "interrupted" in said
+
+
+def test_a_processor_that_waits_outside_of_python_does_not_crash_the_end() -> None:
+    said = ends("""
+began = threading.Event()
+
+@sl.processor
+def stuck(frame: sl.VideoFrame) -> None:
+    began.set()
+    time.sleep(60)
+
+g = sl.Graph()
+g.chain(sl.TestPattern(size=(8, 8)), stuck())
+g.start()
+began.wait()
+print("printed")
+""")
+    assert "printed" in said
+    assert "streamlib: a processor does not return; the process ends without it" in said
 
 
 INTERRUPTED = """
@@ -184,6 +222,6 @@ for attempt in [lambda: kernel(src=old, dst=new), lambda: graph(returns_an_old_o
     except sl.InvalidArgumentError as error:
         print(error)
 """)
-    first, second = said.splitlines()[-2:]
+    first, second = (line for line in said.splitlines() if line.startswith(("kernel", "node")))
     assert first == "kernel 'copy' was given a frame or a buffer of another GPU device; take new ones"
     assert second.startswith("node 'returns-an-old-one': `process` of 'returns-an-old-one' returned a frame of another GPU device")

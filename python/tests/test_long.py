@@ -53,10 +53,10 @@ def raises(watch: Watch, policy: str) -> object:
     @sl.processor(on_failure=policy)  # type: ignore[call-overload, untyped-decorator]
     def process(frame: sl.VideoFrame) -> sl.VideoFrame:
         watch.see(frame)
-        out = frame.like()
+        out = frame.edit()
         if frame.sequence % 10 == 9 and frame.sequence != FRAMES - 1:
             raise RuntimeError("every tenth")
-        return out.edit()
+        return out
 
     made: object = process()
     return made

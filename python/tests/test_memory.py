@@ -34,6 +34,12 @@ def often(count: int) -> range:
 ZEROS = np.zeros((8, 8, 4), np.uint8)
 
 
+def drawn(frame: sl.VideoFrame) -> sl.VideoFrame:
+    out = frame.like()
+    out.write(ZEROS)
+    return out
+
+
 @sl.processor
 def passed(frame: sl.VideoFrame) -> sl.VideoFrame:
     return frame
@@ -272,7 +278,7 @@ class TestFinalisers:
                 waste: list[Any] = [frame, frame.texture]
                 waste.append(waste)
                 gc.collect(0)
-                return frame.like() if frame.sequence % 2 else frame
+                return drawn(frame) if frame.sequence % 2 else frame
 
         graph = sl.Graph()
         graph.chain(pattern(8, 8), Litter(), Litter(), sl.Null())
@@ -353,7 +359,7 @@ class TestErrorPaths:
 
             def process(self, frame: sl.VideoFrame) -> sl.VideoFrame:
                 self.calls += 1
-                local = frame.like()
+                local = drawn(frame)
                 if where == "process" and self.calls % 3 == 0:
                     raise RuntimeError("process")
                 return local

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -124,9 +127,9 @@ def test_parameters_are_checked_by_name_type_and_range() -> None:
         Tuned(color=object())  # type: ignore[arg-type]
     names = "radius, count, name, mode, color, label"
     with pytest.raises(TypeError, match=rf"Tuned\(\) takes its parameters by name, but was given 0.2; they are: {names}$"):
-        Tuned(0.2)  # type: ignore[call-arg]
+        Tuned(0.2)  # type: ignore[misc]
     with pytest.raises(TypeError, match=r"Record\(\) takes its parameters by name, but was given 'x.mp4'; they are: bitrate, .*path"):
-        sl.Record("x.mp4")  # type: ignore[call-arg]
+        sl.Record("x.mp4")  # type: ignore[misc, arg-type]
 
 
 def test_parameters_of_functions() -> None:
@@ -494,11 +497,195 @@ def declared(text: str) -> None:
             "@sl.processor\nclass C:\n    def setup(self): ...\n    def process(self, n: Number) -> None: ...",
             "`setup` of 'C' takes the GPU",
         ),
+        ("@sl.processor\nasync def f(frame: sl.VideoFrame) -> None: ...", "'f' is `async`"),
+        ("@sl.processor\nclass C:\n    @staticmethod\n    def process(frame: sl.VideoFrame) -> None: ...", "is no method"),
+        ("import typing\n@sl.processor\ndef f() -> typing.Iterator: ...", "is an iterator of what? Write"),
+        ("import typing\n@sl.processor\ndef f(frame: typing.Any) -> None: ...", "the type of a port is"),
+        ("@sl.processor\ndef f(frame: sl.VideoFrame) -> tuple: ...", "the type of a port is"),
+        ("@sl.processor\ndef f(n: Number, *, setup: int = 1) -> None: ...", "which is a method of processors"),
+        ("@sl.processor\nclass C(sl.BouncingBall):\n    def process(self, n: Number) -> None: ...", "derived from a built-in"),
+        (
+            "from typing import Annotated\n@sl.processor\ndef f(frame: Annotated[sl.VideoFrame, sl.Input(formats='grey8')]) -> None: ...",
+            "are 'grey8': expected a list of names, like ['grey8']",
+        ),
+        ("sl.processor(len)", "a function written with `def`, not builtin_function"),
+        ("sl.pixel_shader(3)", "argument 'wgsl': expected the text"),
+        ("@sl.pixel_shader('')\ndef f(): ...", "decorates a class, not function"),
         ("@sl.processor\nclass C:\n    x: list = []\n    def process(self, n: Number) -> None: ...", "mutable default"),
-        ("sl.processor(5)", "decorates a class or a function, not int"),
+        ("sl.processor(5)", "decorates a class or a function written with `def`, not int"),
     ],
 )
 def test_what_is_no_processor_says_why(text: str, says: str) -> None:
     with pytest.raises((TypeError, ValueError, sl.Error)) as caught:
         declared(text)
     assert says in str(caught.value)
+
+
+def test_pictures_that_are_made_belong_to_the_moment_of_the_one_that_was_given() -> None:
+    came: list[tuple[int, int]] = []
+
+    @sl.processor
+    def fresh(frame: sl.VideoFrame) -> sl.VideoFrame:
+        return sl.VideoFrame.from_numpy(frame.to_numpy())
+
+    @sl.processor
+    def told(frame: sl.VideoFrame) -> sl.VideoFrame:
+        return sl.VideoFrame.from_numpy(frame.to_numpy(), time=frame.time + 1, sequence=frame.sequence + 7)
+
+    @sl.processor
+    def see(frame: sl.VideoFrame) -> None:
+        came.append((frame.time, frame.sequence))
+
+    graph = sl.Graph()
+    graph.chain(pattern(4, 4), fresh(), told(), see())
+    graph.run(offline=True, frames=3)
+    assert [sequence for _, sequence in came] == [7, 8, 9]
+    assert came[1][0] - came[0][0] == came[2][0] - came[1][0] > 1_000_000
+
+
+def test_a_frame_that_nothing_was_drawn_into_is_refused() -> None:
+    @sl.processor
+    def forgets(frame: sl.VideoFrame) -> sl.VideoFrame:
+        return frame.like()
+
+    graph = sl.Graph()
+    graph.chain(pattern(4, 4), forgets(), sl.Null())
+    with pytest.raises(sl.InvalidArgumentError, match="`process` of 'forgets' returned a frame that nothing was drawn into"):
+        graph.run(offline=True, frames=1)
+
+
+def test_nothing_in_the_place_of_something_is_refused() -> None:
+    @sl.processor
+    def both(frame: sl.VideoFrame) -> tuple[sl.VideoFrame, Number]:
+        return frame, None  # type: ignore[return-value]
+
+    @sl.processor
+    def source() -> sl.VideoFrame:
+        return None  # type: ignore[return-value]
+
+    graph = sl.Graph()
+    graph.chain(pattern(4, 4), both())
+    graph.chain("both.out1", sl.Null())
+    graph.chain("both.out2", Collect())
+    with pytest.raises(TypeError, match="`process` of 'both' returned None; expected a message"):
+        graph.run(offline=True, frames=1)
+    graph = sl.Graph()
+    graph.chain(source(), sl.Null())
+    with pytest.raises(TypeError, match="`process` of 'source' returned None; expected a message"):
+        graph.run(offline=True, frames=1)
+
+
+def test_literals_of_each_kind() -> None:
+    @sl.processor
+    class Chooses:
+        level: Literal[1, 2] = 1
+        mode: Literal["a or b", "c"] | None = "a or b"
+        flag: Literal[True, "auto"] = "auto"
+
+        def process(self, frame: sl.VideoFrame) -> None: ...
+
+    choices: list[dict[str, Any]] = [{"level": 2}, {"mode": "c"}, {"mode": None}, {"flag": True}]
+    for right in choices:
+        Chooses(**right)
+    mistakes: list[tuple[dict[str, Any], str]] = [
+        ({"level": 3}, "1 or 2"),
+        ({"mode": "a"}, "'a or b' or 'c' or null"),
+        ({"flag": False}, "true or 'auto'"),
+    ]
+    for wrong, says in mistakes:
+        with pytest.raises(sl.InvalidArgumentError, match=f"it takes: {says}"):
+            Chooses(**wrong)
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    """Carries a frame where there is no `__dict__`."""
+
+    frame: sl.VideoFrame
+
+
+class Named(NamedTuple):
+    """Carries a frame in a list."""
+
+    frames: list[sl.VideoFrame]
+
+
+def test_frames_of_messages_do_not_change_wherever_they_are() -> None:
+    sent: list[sl.VideoFrame] = []
+
+    @sl.processor
+    def slotted(frame: sl.VideoFrame) -> Slotted:
+        out = frame.edit()
+        sent.append(out)
+        return Slotted(out)
+
+    @sl.processor
+    def named(frame: sl.VideoFrame) -> Annotated[Named, sl.Output(name="out")]:
+        out = frame.edit()
+        sent.append(out)
+        return Named([out])
+
+    for process in (slotted(), named()):
+        graph = sl.Graph()
+        graph.chain(pattern(4, 4), process)
+        graph.run(offline=True, frames=1)
+    assert len(sent) == 2
+    for frame in sent:
+        with pytest.raises(sl.InvalidArgumentError, match="cannot be changed"):
+            frame.write(np.zeros((4, 4, 4), np.uint8))
+
+
+def test_classes_that_messages_name_go_with_their_processors() -> None:
+    def make() -> list[weakref.ref[type]]:
+        @dataclasses.dataclass
+        class Message:
+            x: int
+
+            def who(self) -> type:
+                return Process
+
+        @sl.processor
+        class Process:
+            def process(self, frame: sl.VideoFrame) -> Message:
+                return Message(1)
+
+        return [weakref.ref(Message), weakref.ref(Process)]
+
+    made = make()
+    gc.collect()
+    assert [reference() for reference in made] == [None, None]
+
+
+def test_derived_classes_are_declared() -> None:
+    @sl.processor
+    class Base:
+        def process(self, frame: sl.VideoFrame) -> None: ...
+
+    class Derived(Base):
+        def process(self, frame: sl.VideoFrame) -> None: ...
+
+    class Same(Base):
+        def helper(self) -> None: ...
+
+    sl.Graph().add(Same())
+    with pytest.raises(TypeError, match="Derived is derived from the processor Base, but not declared: decorate it, too"):
+        sl.Graph().add(Derived())
+
+
+def test_wrapped_methods_are_read_as_they_are_written() -> None:
+    def logged(method: Any) -> Any:
+        @functools.wraps(method)
+        def wrapper(*args: Any) -> Any:
+            return method(*args)
+
+        return wrapper
+
+    @sl.processor
+    class Wrapped:
+        @logged
+        def process(self, frame: sl.VideoFrame) -> sl.VideoFrame:
+            return frame
+
+    graph = sl.Graph()
+    graph.chain(pattern(4, 4), Wrapped(), sl.Null())
+    assert graph.run(offline=True, frames=2)["nodes"]["wrapped"]["processed"] == 2

@@ -86,6 +86,11 @@ impl FrameEncoder {
         Ok(())
     }
 
+    /// Whether it has recorded something that writes `frame` since the last submission.
+    pub fn has_written(&self, frame: &VideoFrame) -> bool {
+        self.written.iter().any(|lease| lease.id() == frame.lease().id())
+    }
+
     pub(super) fn check_writable(frame: &VideoFrame) -> Result<()> {
         match frame.lease().is_published() {
             false => Ok(()),

@@ -218,6 +218,14 @@ impl Runtime {
     }
 
     fn start_with(&self, graph: Graph, main_loop: Option<Arc<dyn MainLoop>>) -> Result<Running> {
+        for (option, is_zero) in
+            [("frames", self.options.frames == Some(0)), ("max_in_flight", self.options.max_in_flight == Some(0))]
+        {
+            if is_zero {
+                let message = format!("`{option}` of the runtime's options is 0: nothing would ever be done");
+                return Err(Error::new(ErrorKind::InvalidArgument, message).hint("say at least 1, or leave it"));
+            }
+        }
         let plan = self.plan(&graph)?;
         plan.check_memory(graph.spec(), self.gpu.budget(&self.options.gpu))?;
         // Starting is the change from nothing: it names the segments that get a thread.

@@ -111,7 +111,7 @@ impl Join {
 fn time_of(waiting: Waiting) -> Result<Option<Timestamp>> {
     if waiting.messages > 0 && waiting.first.is_none() {
         return Err(Error::new(ErrorKind::InvalidGraph, "a message without a time came to an aligned input")
-            .hint("implement `Message::time` for it, or declare the input with another pairing"));
+            .hint("give its type a time (`Message::time`; in Python a field `time`, in nanoseconds), or let the input take the newest message (pairing `latest`)"));
     }
     Ok(waiting.first)
 }
