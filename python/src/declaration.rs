@@ -262,7 +262,7 @@ fn is_a(kind: &str, value: &Value) -> bool {
         "any" => true,
         literal => match literal.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
             Some(text) => value == text,
-            None => value.to_string() == literal,
+            None => serde_json::from_str::<Value>(literal).is_ok_and(|literal| literal == *value),
         },
     }
 }
