@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::errors::Outcome;
-use crate::graph::forget_the_ended;
+use crate::run::forget_the_ended;
 use crate::{gpu, scope};
 
 /// What there is one object of for each object of Python's.

@@ -9,8 +9,8 @@ use streamlib::{AdapterOptions, Error, ErrorKind, GpuOptions, Runtime, RuntimeOp
 use crate::debug::{Alive, Kind};
 use crate::errors::{Outcome, wrong};
 use crate::frame::{VideoFrame, pixel_format};
-use crate::graph::end_all;
 use crate::kernel::Kernel;
+use crate::run::end_all;
 use crate::scope;
 
 /// What all graphs of the process run on.

@@ -13,42 +13,18 @@ use streamlib::{Error, ErrorKind, Mode, Running, RuntimeOptions, Stop};
 
 use crate::debug::{Alive, Kind, holders_of};
 use crate::declaration::{Declaration, policy};
-use crate::errors::{Outcome, Raised, in_node, number, to_python, wrong, wrong_type};
+use crate::errors::{Outcome, Raised, in_node, to_python, wrong, wrong_type};
 use crate::events::Happened;
 use crate::frame::{dumps, loads};
 use crate::gpu::{runtime, seconds};
 use crate::node::Instance;
 use crate::registry::BuiltIn;
+use crate::run::{State, runs};
 use crate::scope;
 use crate::steps::{Recipe, Step};
 
 /// How often a waiting main thread looks whether somebody has pressed Ctrl-C.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// What runs, whether its graph is still there or not: the interpreter must not go down before it.
-static RUNS: Mutex<Vec<Arc<Running>>> = Mutex::new(Vec::new());
-
-fn runs() -> MutexGuard<'static, Vec<Arc<Running>>> {
-    RUNS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Lets go of runs that are over.
-pub(crate) fn forget_the_ended() {
-    let ended: Vec<_> = runs().extract_if(.., |run| run.is_over()).collect();
-    ended.iter().for_each(|run| run.join());
-}
-
-/// Ends everything that runs, and waits for it.
-pub(crate) fn end_all() {
-    let runs = std::mem::take(&mut *runs());
-    runs.iter().for_each(|run| run.stop(Stop::Discard));
-    for run in runs {
-        // One that is stuck in Python or in a driver is left behind.
-        if run.wait_for(Duration::from_secs(10)) {
-            run.join();
-        }
-    }
-}
 
 /// Processors and the links between their ports, and their run. `streamlib.Graph` is the face of it.
 #[pyclass(frozen, weakref, module = "streamlib._native")]
@@ -57,74 +33,8 @@ pub struct Graph {
     _alive: Alive,
 }
 
-#[derive(Default)]
-struct State {
-    /// What the graph was made of: so that it can run again.
-    steps: Vec<Step>,
-    /// What will run next, if it has been made.
-    graph: Option<streamlib::Graph>,
-    run: Option<Arc<Running>>,
-    /// Whether a thread is about to put a run there.
-    is_starting: bool,
-    ended: Option<Ended>,
-}
-
-/// What is left of the last run, with the exception that ended it: it knows the frames that it has gone through, and they know this graph, so
-/// Python's garbage collector has to see it.
-struct Ended {
-    statistics: String,
-    events: Vec<Happened>,
-    outcome: streamlib::Result<()>,
-    exception: Option<Py<PyAny>>,
-}
-
-impl State {
-    /// The graph as it is described, made again if the last one was used up.
-    fn graph(&mut self) -> streamlib::Result<&mut streamlib::Graph> {
-        let graph = match self.graph.take() {
-            Some(graph) => graph,
-            None => {
-                let mut graph = streamlib::Graph::new();
-                self.steps.iter().try_for_each(|step| step.apply(&mut graph))?;
-                graph
-            }
-        };
-        Ok(self.graph.insert(graph))
-    }
-
-    fn take_step(&mut self, step: Step) -> streamlib::Result<()> {
-        self.refuse_running()?;
-        step.apply(self.graph()?)?;
-        self.steps.push(step);
-        Ok(())
-    }
-
-    fn refuse_running(&self) -> streamlib::Result<()> {
-        if self.is_starting {
-            return Err(Error::new(ErrorKind::Busy, "another thread is starting the graph").hint("start it once"));
-        }
-        match self.running() {
-            Some(run) if !run.is_over() => {
-                Err(Error::new(ErrorKind::Busy, "the graph is running").hint("stop it before you change it or start it again"))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
-        self.steps.iter().filter_map(|step| match step {
-            Step::Add { recipe: Recipe::Python(instance, _), .. } => Some(instance),
-            _ => None,
-        })
-    }
-
-    fn running(&self) -> Option<&Arc<Running>> {
-        self.run.as_ref()
-    }
-}
-
 impl Graph {
-    fn state(&self, py: Python<'_>) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self, py: Python<'_>) -> MutexGuard<'_, State> {
         self.state.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -136,33 +46,6 @@ impl Graph {
     fn run(&self, py: Python<'_>) -> Outcome<Arc<Running>> {
         let run = self.state(py).running().cloned().filter(|run| !run.is_over());
         run.ok_or_else(|| Error::new(ErrorKind::InvalidArgument, "the graph is not running").hint("start it first").into())
-    }
-
-    /// Puts what is left of a run that is over in its place.
-    fn settle(&self, py: Python<'_>) {
-        let run = self.state(py).running().cloned().filter(|run| run.is_over());
-        let Some(run) = run else { return };
-        let (statistics, events) = py.detach(|| {
-            run.join();
-            forget_the_ended();
-            (serde_json::to_string(&run.statistics()).unwrap_or_default(), Happened::all(&run))
-        });
-        let outcome = run.outcome().unwrap_or(Ok(()));
-        let number = outcome.as_ref().err().and_then(number);
-        let mut state = self.state(py);
-        if !state.running().is_some_and(|current| Arc::ptr_eq(current, &run)) {
-            // Another thread has settled it meanwhile.
-            drop(state);
-            return py.detach(|| drop(run));
-        }
-        // All in one step: whoever waits for the run finds all of it or goes through this. No code of Python's runs before the lock is let go of.
-        let mut raised: Vec<_> = state.instances().flat_map(|instance| instance.raised.take_all()).collect();
-        let exception = raised.iter().position(|(other, _)| Some(*other) == number).map(|place| raised.swap_remove(place).1);
-        let before = state.ended.replace(Ended { statistics, events, outcome, exception });
-        let left = state.run.take();
-        drop(state);
-        drop((raised, before));
-        py.detach(|| drop((left, run)));
     }
 
     /// What a signal does to the run that is under way.

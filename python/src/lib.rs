@@ -20,6 +20,7 @@ mod message;
 mod node;
 mod pixels;
 mod registry;
+mod run;
 mod scope;
 mod signals;
 mod steps;

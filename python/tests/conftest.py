@@ -32,6 +32,8 @@ def gpu() -> sl.GpuContext:
 def alive() -> dict[str, int]:
     """Count what lives, classes apart: those stay for as long as their modules."""
     gc.collect()
+    # Memory of uploads comes back when the GPU has read it.
+    sl.gpu().wait_idle()
     counts = sl.debug.live_objects()
     del counts["Declaration"]
     return counts
