@@ -25,6 +25,9 @@ CALLS = 2000
 COUNTED = 200
 BALL = {"centre": (32.0, 32.0), "radius": 10.0, "color": (1.0, 0.4, 0.0, 1.0)}
 
+# The engine's call of a processor that is written in Python, as callgrind names it.
+PROCESS = "--toggle-collect=*_native::node::Node as streamlib_core::processor::Processor>::process*"
+
 Call = Callable[[], object]
 
 
@@ -179,6 +182,15 @@ def instructions(names: list[str]) -> None:
     for name, counts in counted.items():
         print(f"  from {name:7} {counts:9,.0f}")
     print(f"  Python beyond Rust {counted['Python'] - counted['Rust']:,.0f}")
+    with tempfile.TemporaryDirectory() as directory:
+        totals = []
+        for frames in (200, 700):
+            out = Path(directory) / str(frames)
+            callgrind = ["valgrind", "--tool=callgrind", PROCESS, f"--callgrind-out-file={out}"]
+            command = [*callgrind, os.readlink("/proc/self/exe"), "frames", str(frames)]
+            subprocess.run(command, capture_output=True, text=True, check=True)
+            totals += re.findall(r"^totals: (\d+)$", out.read_text(), re.MULTILINE)
+    print(f"a processor that returns its frame: {(int(totals[1]) - int(totals[0])) / 500:,.0f} instructions a call")
     if "wgpu-py" in counted:
         print(f"  wgpu-py has {counted['wgpu-py'] / counted['Python']:.1f} times those of streamlib from Python; limit 6")
 
@@ -212,6 +224,9 @@ def gst_python() -> None:
 
 def main(rust: Callable[[], float], arguments: list[str]) -> None:
     """Run what the command line names. `rust` makes Rust's call and gives its microseconds."""
+    if arguments[0] == "frames":
+        returns_its_frame(int(arguments[1]))
+        return
     callers = [FromRust(rust), from_python()]
     other = from_wgpu_py()
     if other is not None:
