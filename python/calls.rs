@@ -1,14 +1,14 @@
 //! Python inside a Rust program that calls the same kernel itself: `benches/python_calls.py` has them take turns, call by call, on one queue.
 //! Two programs would differ by more than Python does.
 
+mod embedded;
+
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict, PyList};
 use streamlib::prelude::*;
-
-use ::_native::_native;
 
 const WGSL: &str = include_str!("../benches/kernel_call.wgsl");
 
@@ -55,23 +55,18 @@ fn called(_: &Bound<'_, pyo3::types::PyTuple>, _: Option<&Bound<'_, PyDict>>) ->
 }
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let gpu = GpuContext::new(&GpuOptions::default())?;
-    ::_native::adopt(gpu.clone());
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    let gpu = match arguments.iter().any(|argument| argument == "noop") {
+        true => embedded::noop()?,
+        false => GpuContext::new(&GpuOptions::default())?,
+    };
     let kernel = gpu.kernel("ball", WGSL)?;
     let frame = gpu.frame(VideoFormat::rgba8(Size::new(64, 64)?), "bench")?;
     CALLER.set(Some(Caller { kernel, frame, encoder: gpu.encoder() }));
-
-    pyo3::append_to_inittab!(_native);
-    Python::attach(|py| -> PyResult<()> {
-        let sys = PyModule::import(py, "sys")?;
-        let modules = sys.getattr("modules")?.cast_into::<PyDict>()?;
-        modules.set_item("streamlib._native", PyModule::import(py, "_native")?)?;
-        let arguments: Vec<_> = std::env::args().skip(1).collect();
-        sys.getattr("path")?.call_method1("insert", (0, "benches"))?;
+    embedded::with_python(gpu, |py| {
+        PyModule::import(py, "sys")?.getattr("path")?.call_method1("insert", (0, "benches"))?;
         let rust = PyCFunction::new_closure(py, Some(c"rust"), None, called)?;
-        PyModule::import(py, "python_calls")?.call_method1("main", (rust, PyList::new(py, arguments)?))?;
-        PyModule::import(py, "atexit")?.call_method0("_run_exitfuncs")?;
-        Ok(())
+        PyModule::import(py, "python_calls")?.call_method1("main", (rust, PyList::new(py, arguments)?)).map(drop)
     })?;
     CALLER.take();
     Ok(())

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use streamlib::{Error, ErrorKind, PixelFormat, Timestamp};
@@ -108,9 +109,13 @@ impl VideoFrame {
             let memory = gpu.upload_memory(format, &taker)?;
             Ok::<_, Error>((gpu.frame(format, taker)?, memory))
         })?;
-        let (own_time, own_sequence) = scope::stamp();
-        let frame = frame.with_time(time.map_or(own_time, Timestamp::from_nanos));
-        let mut frame = frame.with_sequence(sequence.unwrap_or(own_sequence));
+        let mut frame = scope::stamped(frame);
+        if let Some(time) = time {
+            frame = frame.with_time(Timestamp::from_nanos(time));
+        }
+        if let Some(sequence) = sequence {
+            frame = frame.with_sequence(sequence);
+        }
         picture.upload(py, &gpu, &mut frame, memory)?;
         Ok(Self::new(py, frame, gpu))
     }
@@ -318,8 +323,10 @@ impl VideoFrame {
         let mut frame = self.frame.clone();
         for (name, value) in values.into_iter().flatten() {
             let name = name.extract::<String>()?;
-            let text =
-                dumps(py, &value).map_err(|_| wrong_type(&name, "what JSON knows: numbers, text, lists, dicts", &value))?;
+            let text = dumps(py, &value).map_err(|error| match error.is_instance_of::<PyTypeError>(py) {
+                true => wrong_type(&name, "what JSON knows: numbers, text, lists, dicts", &value),
+                false => wrong(&name, error.value(py)),
+            })?;
             let value: serde_json::Value =
                 serde_json::from_str(&text).map_err(|error| wrong(&name, format!("it cannot be written as JSON: {error}")))?;
             frame = frame.with_metadata(name, value);

@@ -134,8 +134,7 @@ impl GpuContext {
         let format = VideoFormat::rgba8(Size::new(width, height)?).with_pixel(pixel_format(format)?);
         let taker = scope::taker();
         let frame = py.detach(|| self.gpu.frame(format, taker))?;
-        let (time, sequence) = scope::stamp();
-        Ok(VideoFrame::new(py, frame.with_time(time).with_sequence(sequence), self.gpu.clone()))
+        Ok(VideoFrame::new(py, scope::stamped(frame), self.gpu.clone()))
     }
 
     /// Blocks until the GPU has done everything that was submitted before this call, without the interpreter's lock.

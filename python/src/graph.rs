@@ -48,6 +48,18 @@ impl Graph {
         run.ok_or_else(|| Error::new(ErrorKind::InvalidArgument, "the graph is not running").hint("start it first").into())
     }
 
+    /// The run that is under way, or that another thread is about to start.
+    fn started(&self, py: Python<'_>) -> Option<Arc<Running>> {
+        loop {
+            let state = self.state(py);
+            if !state.is_starting {
+                return state.running().cloned();
+            }
+            drop(state);
+            py.detach(|| std::thread::sleep(Duration::from_millis(1)));
+        }
+    }
+
     /// What a signal does to the run that is under way.
     pub(crate) fn stopper(&self) -> impl Fn() + Send + 'static {
         let run = self.state.lock().unwrap_or_else(PoisonError::into_inner).run.as_ref().map(Arc::downgrade);
@@ -173,9 +185,12 @@ impl Graph {
         for step in &mut state.steps {
             let Step::Add { name, recipe: Recipe::Python(_, current) } = step else { continue };
             let Some(value) = values.get(name) else { continue };
-            let value = serde_json::from_str(value).map_err(|error| wrong(name, error))?;
-            has_changed |= *current != value;
-            *current = value;
+            let value: serde_json::Map<_, _> = serde_json::from_str(value).map_err(|error| wrong(name, error))?;
+            let Value::Object(current) = current else { continue };
+            for (name, value) in value {
+                has_changed |= current.get(&name) != Some(&value);
+                current.insert(name, value);
+            }
         }
         if has_changed {
             let outdated = state.graph.take();
@@ -256,7 +271,7 @@ impl Graph {
 
     /// Asks the run to end. Returns at once.
     fn stop(&self, py: Python<'_>, drain: bool) {
-        let run = self.state(py).running().cloned();
+        let run = self.started(py);
         if let Some(run) = run {
             py.detach(|| run.stop(if drain { Stop::Drain } else { Stop::Discard }));
         }
@@ -267,8 +282,7 @@ impl Graph {
     fn wait(&self, py: Python<'_>, timeout: Option<f64>) -> Outcome<bool> {
         self.refuse_own(py)?;
         let timeout = timeout.map(|timeout| seconds("timeout", timeout)).transpose()?;
-        let run = self.state(py).running().cloned();
-        let Some(run) = run else { return Ok(true) };
+        let Some(run) = self.started(py) else { return Ok(true) };
         let begin = std::time::Instant::now();
         loop {
             let left = timeout.map_or(LOOK, |timeout| timeout.saturating_sub(begin.elapsed()).min(LOOK));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use streamlib::{Message, Timestamp, VideoFrame};
 
 /// An object of a class of one's own. Native threads clone and drop it without the interpreter's lock.
@@ -38,6 +38,11 @@ impl PythonMessage {
         Self(Arc::new(Carried { object: object.clone().unbind(), time, frames }))
     }
 
+    /// The frames in it.
+    pub(crate) fn frames(&self) -> &[VideoFrame] {
+        &self.0.frames
+    }
+
     pub(crate) fn object<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
         self.0.object.bind(py).clone()
     }
@@ -46,21 +51,17 @@ impl PythonMessage {
 /// How deep frames are looked for.
 const DEPTH: usize = 3;
 
-/// The fields of an object: its `__dict__`, or what a dataclass with slots names.
+/// The fields of a dataclass, of anything else its `__dict__`; and what a tuple with names holds.
 fn frames_of_fields(object: &Bound<'_, PyAny>, frames: &mut Vec<VideoFrame>) {
     let py = object.py();
-    if let Ok(fields) = object.getattr(pyo3::intern!(py, "__dict__")).and_then(|fields| Ok(fields.cast_into::<PyDict>()?)) {
+    let dict = |name| object.getattr(name).ok().and_then(|fields| fields.cast_into::<PyDict>().ok());
+    if let Some(fields) = dict(pyo3::intern!(py, "__dataclass_fields__")) {
+        let names = fields.keys().into_iter().filter_map(|name| name.cast_into::<PyString>().ok());
+        names.filter_map(|name| object.getattr(name).ok()).for_each(|value| frames_in(&value, DEPTH, frames));
+    } else if let Some(fields) = dict(pyo3::intern!(py, "__dict__")) {
         fields.values().iter().for_each(|value| frames_in(&value, DEPTH, frames));
-    } else if let Ok(names) =
-        object.getattr(pyo3::intern!(py, "__dataclass_fields__")).and_then(|names| Ok(names.cast_into::<PyDict>()?))
-    {
-        let values =
-            names.keys().into_iter().filter_map(|name| object.getattr(name.cast_into::<pyo3::types::PyString>().ok()?).ok());
-        values.for_each(|value| frames_in(&value, DEPTH, frames));
-    } else {
-        // A tuple with names.
-        frames_in(object, DEPTH, frames);
     }
+    frames_in(object, DEPTH, frames);
 }
 
 fn frames_in(value: &Bound<'_, PyAny>, depth: usize, frames: &mut Vec<VideoFrame>) {

@@ -51,8 +51,11 @@ impl Claim {
         let address = object.as_ptr().addr();
         match RUNNING.lock().unwrap_or_else(PoisonError::into_inner).insert(address) {
             true => Ok(Self(address)),
-            false => Err(Error::new(ErrorKind::Busy, "this processor is running in another graph")
-                .hint("make another object of its class for each graph")),
+            false => Err(Error::new(
+                ErrorKind::Busy,
+                "this processor is still running, in another graph or in an earlier run of this one",
+            )
+            .hint("make another object of its class for each graph")),
         }
     }
 }
@@ -115,7 +118,11 @@ impl Node {
         let mut arguments = Vec::with_capacity(self.inputs.len());
         for (port, input) in self.inputs.iter().zip(&declaration.inputs) {
             let argument = match (port, input.is_latest) {
-                (InPort::Frame(port), false) => cx.take(*port).map(|frame| self.frame(py, cx, frame)).transpose()?,
+                (InPort::Frame(port), false) => {
+                    let frame = cx.take(*port);
+                    frame.iter().for_each(scope::given);
+                    frame.map(|frame| self.frame(py, cx, frame)).transpose()?
+                }
                 (InPort::Frame(port), true) => cx.latest(*port).map(|frame| self.frame(py, cx, frame)).transpose()?,
                 (InPort::Message(port), false) => cx.take(*port).map(|message| message.object(py)),
                 (InPort::Message(port), true) => cx.latest(*port).map(|message| message.object(py)),
@@ -131,7 +138,6 @@ impl Node {
 
     fn frame<'py>(&self, py: Python<'py>, cx: &Context<'_>, frame: streamlib::VideoFrame) -> Outcome<Bound<'py, PyAny>> {
         let gpu = cx.gpu()?.clone();
-        scope::given(&frame);
         Ok(Bound::new(py, VideoFrame::for_call(py, frame, gpu, self.declaration().place.as_ref()))?.into_any())
     }
 
@@ -170,19 +176,7 @@ impl Node {
             (OutPort::Frame(port), _) => {
                 let Ok(frame) = value.cast::<VideoFrame>() else { return Err(self.wrong_return(value, "a VideoFrame")) };
                 let frame = frame.get().frame();
-                if !frame.is_of(cx.gpu()?) {
-                    let message = format!("`process` of '{}' returned a frame of another GPU device", self.declaration().name);
-                    let error = Error::new(ErrorKind::InvalidArgument, message);
-                    return Err(error
-                        .hint("one that was taken before the device was lost or closed is void; take a new one")
-                        .into());
-                }
-                if !scope::is_written(cx.gpu()?, frame) {
-                    let message =
-                        format!("`process` of '{}' returned a frame that nothing was drawn into", self.declaration().name);
-                    let error = Error::new(ErrorKind::InvalidArgument, message);
-                    return Err(error.hint("call a kernel with it, or `write` an array; what it shows is undefined").into());
-                }
+                self.check_sent(cx, frame)?;
                 let mut frame = in_format(cx.gpu()?, frame, &output.spec.formats)?;
                 if let Some((sequence, time)) = due {
                     frame = frame.with_sequence(sequence).with_time(time);
@@ -194,18 +188,39 @@ impl Node {
                 if !value.is_instance(class)? {
                     return Err(self.wrong_return(value, &format!("a {}", name_of(class))));
                 }
-                cx.send(*port, PythonMessage::new(value));
+                let message = PythonMessage::new(value);
+                message.frames().iter().try_for_each(|frame| self.check_sent(cx, frame))?;
+                cx.send(*port, message);
             }
             (OutPort::Message(_), None) => {}
         }
         Ok(())
     }
 
+    /// Refuses frames that whoever takes them could do nothing with.
+    fn check_sent(&self, cx: &Context<'_>, frame: &streamlib::VideoFrame) -> Outcome<()> {
+        let gpu = cx.gpu()?;
+        let (what, hint) = if !frame.is_of(gpu) {
+            ("a frame of another GPU device", "one that was taken before the device was lost or closed is void; take a new one")
+        } else if !scope::is_written(gpu, frame) {
+            ("a frame that nothing was drawn into", "call a kernel with it, or `write` an array: what it shows is undefined")
+        } else {
+            return Ok(());
+        };
+        let message = format!("`process` of '{}' {} {what}", self.declaration().name, self.verb());
+        Err(Error::new(ErrorKind::InvalidArgument, message).hint(hint).into())
+    }
+
+    /// What `process` did with what it gave.
+    fn verb(&self) -> &'static str {
+        if matches!(self.declaration().returns, Returns::Iterator { .. }) { "yielded" } else { "returned" }
+    }
+
     fn wrong_return(&self, value: &Bound<'_, PyAny>, expected: &str) -> Failure {
         let given = name_of(&value.get_type());
         let given = if value.is_none() { "None".into() } else { format!("an object of type {given}") };
-        let verb = if matches!(self.declaration().returns, Returns::Iterator { .. }) { "yielded" } else { "returned" };
-        PyTypeError::new_err(format!("`process` of '{}' {verb} {given}; expected {expected}", self.declaration().name)).into()
+        let (name, verb) = (&self.declaration().name, self.verb());
+        PyTypeError::new_err(format!("`process` of '{name}' {verb} {given}; expected {expected}")).into()
     }
 
     fn process_filter(&mut self, py: Python<'_>, cx: &mut Context<'_>) -> Outcome<Flow> {

@@ -4,6 +4,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Instant;
 
 use streamlib::{Context, FrameEncoder, GpuContext, Result, Timestamp, VideoFrame};
 
@@ -16,8 +17,8 @@ struct Scope {
     node: Arc<str>,
     /// Which processor's call it is.
     instance: usize,
-    /// Of the first frame that the call was given.
-    stamp: Option<(Timestamp, u64)>,
+    /// The time, real and of the stream, and the place of the first frame that the call was given.
+    stamp: Option<(Timestamp, Instant, u64)>,
 }
 
 /// While this lives, the thread's calls belong to a node's.
@@ -72,14 +73,17 @@ pub(crate) fn instance() -> Option<usize> {
 pub(crate) fn given(frame: &VideoFrame) {
     SCOPE.with_borrow_mut(|scope| {
         if let Some(scope) = scope {
-            scope.stamp.get_or_insert((frame.time(), frame.sequence()));
+            scope.stamp.get_or_insert((frame.time(), frame.captured_at(), frame.sequence()));
         }
     });
 }
 
-/// The time and the place in the stream of a picture that is made now.
-pub(crate) fn stamp() -> (Timestamp, u64) {
-    SCOPE.with_borrow(|scope| scope.as_ref().and_then(|scope| scope.stamp)).unwrap_or_default()
+/// A picture that is made in this call, as one of the moment of what the call was given.
+pub(crate) fn stamped(frame: VideoFrame) -> VideoFrame {
+    match SCOPE.with_borrow(|scope| scope.as_ref().and_then(|scope| scope.stamp)) {
+        Some((time, captured_at, sequence)) => frame.with_time(time).with_captured_at(captured_at).with_sequence(sequence),
+        None => frame,
+    }
 }
 
 /// Whether somebody has written this frame, or will have when what this call has recorded is submitted.

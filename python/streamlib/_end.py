@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
 import time
 
 from . import _native
+from .graphs import waiting
 
 # How long a processor has to come out of its code once an exception was raised there.
 _PATIENCE = 2.0
@@ -17,9 +19,11 @@ def end() -> None:
     """End what runs, and let go of the GPU.
 
     A processor whose code does not return is interrupted by an exception. One that waits outside of Python cannot be: CPython would end its
-    thread in the middle of native code, and with it the process by a signal, so the process ends here.
+    thread in the middle of native code, and with it the process by a signal, so the process ends here, with status 1.
     """
     _native.close()
+    for thread in list(waiting):
+        thread.join(_PATIENCE)
     stuck = _native.python_threads()
     if not stuck:
         return
@@ -27,14 +31,18 @@ def end() -> None:
     deadline = time.monotonic() + _PATIENCE
     while _native.python_threads() and time.monotonic() < deadline:
         time.sleep(0.01)
-    if _native.python_threads():
-        print("streamlib: a processor does not return; the process ends without it", file=sys.stderr)
-        logging.shutdown()
+    if not _native.python_threads():
+        return
+    try:
+        with contextlib.suppress(Exception):
+            print("streamlib: a processor does not return; the process ends without it", file=sys.stderr)
+        with contextlib.suppress(Exception):
+            logging.shutdown()
         for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
+            with contextlib.suppress(Exception):
                 stream.flush()
-        # What an uncaught exception ends with; a status of `sys.exit` is not known here.
-        os._exit(1 if getattr(sys, "last_value", None) is not None else 0)
+    finally:
+        os._exit(1)
 
 
 def _interrupt(threads: list[int]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import concurrent.futures
 import contextlib
 import itertools
 import json
@@ -28,6 +27,10 @@ __all__ = ["Graph", "RunOptions"]
 
 # How many samples of statistics are remembered for `to_pandas`: an hour's, one a second.
 _SAMPLES = 3600
+
+
+# The threads that wait for runs on behalf of event loops.
+waiting: set[threading.Thread] = set()
 
 
 class RunOptions(TypedDict, total=False):
@@ -135,11 +138,27 @@ class Graph:
             raise
         return self._finish()
 
-    def _waited(self) -> asyncio.Future[bool]:
-        """Wait for the end on a thread of its own: the event loop's few are for what ends soon."""
-        thread = concurrent.futures.ThreadPoolExecutor(1, "streamlib-wait")
-        waited = asyncio.get_running_loop().run_in_executor(thread, self._native.wait)
-        thread.shutdown(wait=False)
+    def _waited(self) -> asyncio.Future[None]:
+        """Wait on a thread of its own: the event loop's few are for what ends soon, and the interpreter's end waits for them."""
+        loop = asyncio.get_running_loop()
+        waited: asyncio.Future[None] = loop.create_future()
+
+        def tell() -> None:
+            if not waited.done():
+                waited.set_result(None)
+
+        def wait() -> None:
+            try:
+                self._native.wait()
+                # A loop that is closed has nobody who waits.
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(tell)
+            finally:
+                waiting.discard(thread)
+
+        thread = threading.Thread(target=wait, name="streamlib-wait", daemon=True)
+        waiting.add(thread)
+        thread.start()
         return waited
 
     def start(self, **options: Unpack[RunOptions]) -> Self:
@@ -237,8 +256,8 @@ class Graph:
         unknown = set(options) - set(RunOptions.__annotations__)
         if unknown:
             raise TypeError(f"unknown option '{min(unknown)}'; there is: {', '.join(RunOptions.__annotations__)}")
-        self._samples.clear()
         self._native.set_values({name: self._checked(processor) for name, processor in self._native.processors()})
+        self._samples.clear()
         self._native.start(
             lend=lend,
             offline=options.get("offline", False),
@@ -252,7 +271,7 @@ class Graph:
     @staticmethod
     def _checked(processor: object) -> str:
         """Write what a processor of Python's is set to now: its attributes may have changed since it was added."""
-        values = values_of(processor)
+        values = values_of(processor, leave_out=True)
         declaration = declaration_of(processor)
         if declaration is not None:
             declaration.check(values)

@@ -143,7 +143,7 @@ def processor(
 
     def decorate(decorated: Any) -> Any:
         scope = _Scope.of(sys._getframe(2 if direct else 1))
-        if not isinstance(decorated, (type, types.FunctionType)):
+        if not isinstance(decorated, type) and not hasattr(decorated, "__code__"):
             raise TypeError(f"`processor` decorates a class or a function written with `def`, not {type(decorated).__name__}")
         cls = decorated if isinstance(decorated, type) else _class_of(decorated, scope)
         return _declare(cls, scope, name=name, rate=rate, on_failure=on_failure)
@@ -180,7 +180,9 @@ def declaration_of(candidate: object) -> _native.Declaration | None:
 
 def refuse_undeclared(cls: type) -> None:
     """Refuse a class that changes the processor it is derived from without being declared one itself."""
-    own = [name for name in ("process", "setup", "teardown", "uniform", "__annotations__") if cls.__dict__.get(name)]
+    own = any(name in cls.__dict__ for name in ("process", "setup", "teardown", "uniform"))
+    annotations = inspect.get_annotations(cls)
+    own = own or any("ClassVar" not in str(annotation) for annotation in annotations.values())
     if own and "__streamlib__" not in cls.__dict__:
         base = next(base.__name__ for base in cls.__mro__ if "__streamlib__" in base.__dict__)
         raise TypeError(
@@ -189,11 +191,19 @@ def refuse_undeclared(cls: type) -> None:
         )
 
 
-def values_of(candidate: object) -> str:
-    """Write what a processor is set to as JSON."""
+def values_of(candidate: object, leave_out: bool = False) -> str:
+    """Write what a processor is set to as JSON. What cannot be written, something that `setup` has put there, is left out if so asked."""
     declaration = declaration_of(candidate)
-    names = [] if declaration is None else [parameter["name"] for parameter in declaration.parameters]
-    return to_json({name: getattr(candidate, name) for name in names})
+    values: dict[str, Any] = {}
+    for parameter in [] if declaration is None else declaration.parameters:
+        value = getattr(candidate, parameter["name"])
+        try:
+            to_json(value)
+        except TypeError:
+            if leave_out:
+                continue
+        values[parameter["name"]] = value
+    return to_json(values)
 
 
 def _declare(
@@ -216,7 +226,7 @@ def _declare(
         if not callable(process):
             raise TypeError(f"'{cls.__name__}' is no processor: it has no method `process`")
         what = f"`process` of '{cls.__name__}'"
-        if not isinstance(inspect.getattr_static(cls, "process"), types.FunctionType):
+        if isinstance(inspect.getattr_static(cls, "process"), (staticmethod, classmethod)):
             raise TypeError(f"{what} is no method: write `def process(self, ...)`")
         if inspect.iscoroutinefunction(process) or inspect.isasyncgenfunction(process):
             raise TypeError(f"{what} is `async`: it runs on a thread of its own, where no event loop is; write `def process(self, ...)`")

@@ -26,5 +26,7 @@ def _one(name: str, value: object) -> str:
 
     try:
         return json.dumps(value, default=plain, allow_nan=False)
+    except TypeError as error:
+        raise TypeError(f"'{name}': {error}" if name else str(error)) from error
     except ValueError as error:
         raise ValueError(f"{of}: numbers are finite, and no list is within itself") from error

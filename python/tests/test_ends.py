@@ -56,6 +56,8 @@ def ends(text: str, code: int = 0) -> str:
         "import builtins; builtins.kept = [sl.gpu().frame(8, 8), graph()]",
         "sys.kept = sl.gpu().frame(8, 8); sys.kept_graph = graph().start()",
         "g = graph(slow()).start(); time.sleep(0.2)",
+        "import asyncio; loop = asyncio.new_event_loop(); g = graph(); task = loop.create_task(g.run_async());"
+        "loop.run_until_complete(asyncio.sleep(0.2))",
         "import logging; logging.basicConfig(level=logging.DEBUG); graph().run(frames=3)",
     ],
 )
@@ -88,7 +90,8 @@ sys.exit(3)
 
 
 def test_a_processor_that_waits_outside_of_python_does_not_crash_the_end() -> None:
-    said = ends("""
+    said = ends(
+        """
 began = threading.Event()
 
 @sl.processor
@@ -101,7 +104,9 @@ g.chain(sl.TestPattern(size=(8, 8)), stuck())
 g.start()
 began.wait()
 print("printed")
-""")
+""",
+        code=1,
+    )
     assert "printed" in said
     assert "streamlib: a processor does not return; the process ends without it" in said
 

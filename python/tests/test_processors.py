@@ -486,6 +486,36 @@ def test_pictures_that_are_made_belong_to_the_moment_of_the_one_that_was_given()
     assert came[1][0] - came[0][0] == came[2][0] - came[1][0] > 1_000_000
 
 
+def test_the_moment_is_that_of_what_is_new() -> None:
+    came: list[tuple[int, int]] = []
+
+    @sl.processor
+    def beside(old: sl.VideoFrame | None, frame: sl.VideoFrame) -> sl.VideoFrame:
+        out = sl.VideoFrame.from_numpy(frame.to_numpy())
+        came.append((frame.time - out.time, frame.sequence - out.sequence))
+        assert abs(frame.age - out.age) < 0.001
+        return out
+
+    graph = sl.Graph()
+    graph.add(beside(), "beside")
+    graph.chain(pattern(4, 4), "beside.frame")
+    graph.chain("test-pattern", "beside.old")
+    graph.chain("beside", sl.Null())
+    graph.run(offline=True, frames=4)
+    assert came == [(0, 0)] * 4
+
+
+def test_a_frame_in_a_message_that_nothing_was_drawn_into_is_refused() -> None:
+    @sl.processor
+    def forgets(frame: sl.VideoFrame) -> Slotted:
+        return Slotted(frame.like())
+
+    graph = sl.Graph()
+    graph.chain(pattern(4, 4), forgets())
+    with pytest.raises(sl.InvalidArgumentError, match="`process` of 'forgets' returned a frame that nothing was drawn into"):
+        graph.run(offline=True, frames=1)
+
+
 def test_a_frame_that_nothing_was_drawn_into_is_refused() -> None:
     @sl.processor
     def forgets(frame: sl.VideoFrame) -> sl.VideoFrame:
@@ -518,9 +548,13 @@ def test_nothing_in_the_place_of_something_is_refused() -> None:
         graph.run(offline=True, frames=1)
 
 
+class Plain:
+    """Has a `__dict__`, with nothing in it."""
+
+
 @dataclasses.dataclass(slots=True)
-class Slotted:
-    """Carries a frame where there is no `__dict__`."""
+class Slotted(Plain):
+    """Carries a frame beside an empty `__dict__`."""
 
     frame: sl.VideoFrame
 

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,6 +84,23 @@ def test_what_was_set_is_what_the_next_run_begins_with() -> None:
     assert seen == [3.0, 3.0]
 
 
+def test_what_setup_puts_into_a_parameter_does_not_hinder_the_next_run() -> None:
+    @sl.processor
+    class Fills:
+        level: float = 1.0
+        made: Any = None
+
+        def setup(self, gpu: sl.GpuContext) -> None:
+            self.made = object()
+
+        def process(self, frame: sl.VideoFrame) -> None: ...
+
+    graph = sl.Graph()
+    graph.chain(pattern(4, 4), Fills())
+    for _ in range(3):
+        assert graph.run(offline=True, frames=2)["nodes"]["fills"]["processed"] == 2
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [1.0, float("-inf")]])
 def test_numbers_that_are_none_are_refused_by_name(value: object) -> None:
     graph = sl.Graph()
@@ -126,7 +144,7 @@ def test_an_object_runs_in_one_graph_at_a_time() -> None:
     with first:
         while first.stats()["nodes"]["passed"]["processed"] == 0:
             time.sleep(0.001)
-        with pytest.raises(sl.BusyError, match="node 'passed': this processor is running in another graph"):
+        with pytest.raises(sl.BusyError, match="node 'passed': this processor is still running"):
             second.run(frames=2)
     assert second.run(offline=True, frames=2)["nodes"]["null"]["processed"] == 2
 
