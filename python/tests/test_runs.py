@@ -123,11 +123,15 @@ def test_a_processor_cannot_wait_for_itself() -> None:
                 wait()
             except sl.InvalidArgumentError as error:
                 said.append(str(error))
-        graph.request_stop()
+        came.append(frame.sequence)
+        if frame.sequence >= 5:
+            graph.request_stop()
 
+    came: list[int] = []
     graph = sl.Graph()
     graph.chain(pattern(4, 4), ends())
     graph.run()
+    assert max(came) >= 5, "what was refused has stopped nothing"
     assert said[0] == said[1]
     assert "cannot wait for the end of its own run; `request_stop()` asks for the end" in said[0]
 
