@@ -27,6 +27,10 @@ const _: () = {
     shared_between_threads::<Registry>();
     one_at_a_time::<Tuning>();
     shared_between_threads::<UploadMemory>();
+    shared_between_threads::<Raw<'static>>();
+    shared_between_threads::<Mapping>();
+    shared_between_threads::<RawBytes>();
+    shared_between_threads::<RawShader>();
     one_at_a_time::<Cadence>();
 };
 
@@ -39,11 +43,11 @@ macro_rules! plain_data {
 plain_data! {
     DeclaredField DeclaredUniform Domain KernelBinding<'static> AdapterChoice AdapterOptions Alpha Animated<f32> ByteStatistics ChromaSite Color CreationStatistics Delivery Descriptor DiskCacheStatistics Dropped Error ErrorKind
     FailurePolicy Flow FrameRate GpuOptions GpuStatistics GraphSpec In<VideoFrame> InputOptions InputSpec KernelOptions<'static>
-    KernelStatistics Latency LeaseReport LinkCounts LinkSpec LinkStatistics Matrix MemoryStatistics MessageType Mode Next<VideoFrame>
+    KernelStatistics Latency LeaseReport LinkCounts LinkSpec LinkStatistics Matrix MemoryStatistics MessageType Mode Next<VideoFrame> ObjectStatistics
     NodeSpec NodeStatistics Out<VideoFrame> OutputOptions OutputSpec PainterOptions<'static> Pairing PassShape ParameterDescriptor Percentiles
     PixelFormat PixelStage Plan PlanChange PlanOptions Plane<'static> PlannedLink PlannedNode PoolStatistics PortDescriptor PortRef
-    Ports Range Reaction Restart Role RunEvent RunEventKind RuntimeOptions Scalar SegmentPlan Size Statistics Stop Threading Timestamp
-    Transport UniformField UniformLayout UniformType VideoFormat Viewport
+    Ports Range Reaction Restart Role RunEvent RunEventKind RuntimeOptions Scalar SegmentPlan ShaderSource<'static> Size Statistics Stop Threading Timestamp
+    Transport UniformField UniformLayout UniformType VideoFormat Viewport WrittenTexture
 }
 
 #[cfg(test)]

@@ -72,7 +72,7 @@ fn the_device_is_opened_with_what_the_processors_need() {
     let error = Runtime::with_gpu(options(), first).run(graph(feature).0).unwrap_err();
     let message = error.to_string();
     assert!(message.contains(&format!("the GPU feature {name} is needed, with which the GPU was not opened")), "{message}");
-    assert!(message.contains("name it in `GpuOptions::features`"), "{message}");
+    assert!(message.contains("ask for it before the GPU is opened"), "{message}");
     let gpu = GpuContext::new(&GpuOptions { features: feature, ..Default::default() }).unwrap();
     Runtime::with_gpu(options(), gpu).run(graph(feature).0).unwrap();
     // The next device has what both graphs need.

@@ -67,23 +67,36 @@ fn refusal(adapter: &wgpu::Adapter, options: &AdapterOptions) -> Option<String> 
 
 /// Takes the best adapter that can serve. Fails with [`ErrorKind::NoAdapter`], naming what was tried.
 pub(super) fn choose(instance: &wgpu::Instance, options: &AdapterOptions) -> Result<(wgpu::Adapter, AdapterChoice)> {
+    let (usable, mut passed_over) = sorted(instance, options)?;
+    let mut usable = usable.into_iter();
+    let Some(adapter) = usable.next() else { return Err(none_usable(&passed_over, options)) };
+    passed_over.extend(usable.map(|other| (other.get_info(), "the chosen one ranks higher".into())));
+    let choice = AdapterChoice { chosen: adapter.get_info(), passed_over };
+    Ok((adapter, choice))
+}
+
+/// All that can serve, the best first. Fails with [`ErrorKind::NoAdapter`], naming what was tried.
+pub(super) fn usable(instance: &wgpu::Instance, options: &AdapterOptions) -> Result<Vec<wgpu::Adapter>> {
+    Ok(sorted(instance, options)?.0)
+}
+
+/// Why an adapter was not taken.
+type PassedOver = Vec<(wgpu::AdapterInfo, String)>;
+
+/// Those that can serve, the best first, and why the others cannot. Fails if none can.
+fn sorted(instance: &wgpu::Instance, options: &AdapterOptions) -> Result<(Vec<wgpu::Adapter>, PassedOver)> {
     let mut adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
     adapters.sort_by_key(|adapter| rank(&adapter.get_info()));
-    let mut chosen = None;
     let mut passed_over = Vec::new();
-    for adapter in adapters {
-        match refusal(&adapter, options) {
-            Some(reason) => passed_over.push((adapter.get_info(), reason)),
-            None if chosen.is_some() => passed_over.push((adapter.get_info(), "the chosen one ranks higher".into())),
-            None => chosen = Some(adapter),
-        }
-    }
-    match chosen {
-        Some(adapter) => {
-            let choice = AdapterChoice { chosen: adapter.get_info(), passed_over };
-            Ok((adapter, choice))
-        }
-        None => Err(none_usable(&passed_over, options)),
+    adapters.retain(|adapter| {
+        let reason = refusal(adapter, options);
+        let is_usable = reason.is_none();
+        passed_over.extend(reason.map(|reason| (adapter.get_info(), reason)));
+        is_usable
+    });
+    match adapters.is_empty() {
+        true => Err(none_usable(&passed_over, options)),
+        false => Ok((adapters, passed_over)),
     }
 }
 

@@ -77,20 +77,11 @@ impl BindGroups {
     }
 
     /// The group of this key, made if there is none yet.
-    pub(super) fn find<'r>(
-        &self,
-        device: &Device,
-        key: Key,
-        layout: &wgpu::BindGroupLayout,
-        bindings: usize,
-        resource: impl Fn(usize) -> wgpu::BindingResource<'r>,
-    ) -> wgpu::BindGroup {
+    pub(super) fn find(&self, key: Key, make: impl FnOnce() -> wgpu::BindGroup) -> wgpu::BindGroup {
         if let Some(group) = self.groups().get(&key) {
             return group.clone();
         }
-        let entry = |binding| wgpu::BindGroupEntry { binding: binding as u32, resource: resource(binding) };
-        let entries: SmallVec<[_; 8]> = (0..bindings).map(entry).collect();
-        let group = device.create_bind_group("streamlib kernel", layout, &entries);
+        let group = make();
         let mut groups = self.groups();
         if groups.len() >= ROOM {
             // Textures are few; buffers come in every length.

@@ -33,8 +33,12 @@ impl SizeClass {
         Self(bytes.next_multiple_of(bytes.next_power_of_two() / 8))
     }
 
+    pub(super) fn bytes(self) -> u64 {
+        self.0
+    }
+
     /// No more than the device can do; such a buffer is as large as it must be.
-    fn at_most(self, limit: u64, bytes: u64) -> Self {
+    pub(super) fn at_most(self, limit: u64, bytes: u64) -> Self {
         if self.0 <= limit { self } else { Self(bytes.next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT)) }
     }
 }
@@ -158,7 +162,7 @@ impl FrameEncoder {
         }
         let words = (bytes.len() as u64).next_multiple_of(wgpu::COPY_BUFFER_ALIGNMENT);
         let gpu = self.gpu().clone();
-        let staging = Staging::for_upload(&gpu, SizeClass::of(words).0, &buffer.lease.taker())?;
+        let staging = Staging::for_upload(&gpu, SizeClass::of(words).bytes(), &buffer.lease.taker())?;
         staging.write(words)?.slice(..bytes.len()).copy_from_slice(bytes);
         self.commands().copy_buffer_to_buffer(staging.raw(), 0, buffer.raw(), 0, words);
         self.uploads.push(staging);
@@ -171,7 +175,7 @@ impl FrameEncoder {
     pub fn read_buffer<T: bytemuck::Pod>(&mut self, buffer: &Buffer<T>) -> Result<BufferReadBack<T>> {
         let gpu = self.gpu().clone();
         let words = buffer.word_bytes();
-        let mapped = Mapped::new(&gpu, SizeClass::of(words).0, &buffer.lease.taker())?;
+        let mapped = Mapped::new(&gpu, SizeClass::of(words).bytes(), &buffer.lease.taker())?;
         self.commands().copy_buffer_to_buffer(buffer.raw(), 0, mapped.raw(), 0, words);
         let staging = mapped.map_on_submit(self.commands());
         self.read_backs.push(staging);

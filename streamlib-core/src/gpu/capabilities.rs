@@ -31,12 +31,16 @@ impl GpuContext {
         self.device().raw.features()
     }
 
-    /// Fails if it lacks one of these features, naming it.
-    pub(crate) fn check_features(&self, features: wgpu::Features) -> Result<()> {
+    /// Fails with [`ErrorKind::Unsupported`] if it was opened without one of these features, naming it.
+    pub fn check_features(&self, features: wgpu::Features) -> Result<()> {
         check_adapter(&self.0.adapter, features)?;
         match features - self.features() {
             missing if missing.is_empty() => Ok(()),
-            missing => Err(lacking(missing, "with which the GPU was not opened", "name it in `GpuOptions::features`")),
+            missing => Err(lacking(
+                missing,
+                "with which the GPU was not opened",
+                "ask for it before the GPU is opened: in Rust, with `GpuOptions::features`",
+            )),
         }
     }
 }
@@ -87,12 +91,17 @@ pub(super) fn can_write_r8(adapter: &wgpu::Adapter, device: &wgpu::Device) -> bo
     writes_r8(adapter) && device.features().contains(wgpu::Features::TEXTURE_ADAPTER_SPECIFIC_FORMAT_FEATURES)
 }
 
+/// So many bind groups wgpu has room for.
+const MAX_BIND_GROUPS: u32 = 8;
+
 /// Opens a device with all that the adapter can do at once.
 pub(super) fn open(adapter: &wgpu::Adapter, features: wgpu::Features) -> Result<(wgpu::Device, wgpu::Queue)> {
+    let limits = adapter.limits();
     let descriptor = wgpu::DeviceDescriptor {
         label: Some("streamlib"),
         required_features: features,
-        required_limits: adapter.limits(),
+        // wgpu has room for no more; its no-op adapter promises them all the same, and panics when it derives a layout.
+        required_limits: wgpu::Limits { max_bind_groups: limits.max_bind_groups.min(MAX_BIND_GROUPS), ..limits },
         ..Default::default()
     };
     pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| {

@@ -1,105 +1,21 @@
-//! The wgpu device with what must be counted and caught around it. GPU objects are created here and nowhere else, but for the one
-//! pipeline cache of a device (`disk_cache.rs`).
+//! The wgpu device with what must be counted and caught around it. streamlib's GPU objects are created here and nowhere else, but for the one
+//! pipeline cache of a device (`disk_cache.rs`); those of programs in `raw.rs`.
 
 #![allow(clippy::disallowed_methods, reason = "this is the one place that creates")]
 
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use smallvec::SmallVec;
 
 use super::bind_groups::{BindGroups, ResourceId};
+use super::counters::{ByteCounters, CreationCounters};
 use super::disk_cache::DiskCache;
 use super::painter::PainterOptions;
+use super::refusals::{Refusals, from_wgpu, in_scopes};
 use super::timeline::Submitter;
-use crate::{Error, ErrorKind, Result};
-
-/// Bytes of pixels that were moved, row padding apart, and bytes of shader parameters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct ByteStatistics {
-    /// Pixels from the CPU to the GPU.
-    pub uploaded: u64,
-    /// Pixels from texture to texture.
-    pub copied: u64,
-    /// Pixels from the GPU to the CPU.
-    pub read_back: u64,
-    /// Bytes moved only because rows must start at multiples of 256 bytes.
-    pub row_padding: u64,
-    /// Shader parameters.
-    pub uniforms: u64,
-}
-
-/// Relaxed counters: each is exact by itself.
-#[derive(Default)]
-pub(super) struct ByteCounters {
-    pub(super) uploaded: AtomicU64,
-    pub(super) copied: AtomicU64,
-    pub(super) read_back: AtomicU64,
-    pub(super) row_padding: AtomicU64,
-    pub(super) uniforms: AtomicU64,
-}
-
-impl ByteCounters {
-    pub(super) fn snapshot(&self) -> ByteStatistics {
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        ByteStatistics {
-            uploaded: get(&self.uploaded),
-            copied: get(&self.copied),
-            read_back: get(&self.read_back),
-            row_padding: get(&self.row_padding),
-            uniforms: get(&self.uniforms),
-        }
-    }
-}
-
-/// GPU objects that were created. In the steady state of a stream none is, command encoders and the window system's textures apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct CreationStatistics {
-    /// Textures.
-    pub textures: u64,
-    /// Views of textures.
-    pub views: u64,
-    /// Buffers.
-    pub buffers: u64,
-    /// Bind groups.
-    pub bind_groups: u64,
-    /// Layouts of bind groups.
-    pub layouts: u64,
-    /// Pipelines, each with its shader module.
-    pub pipelines: u64,
-    /// Samplers.
-    pub samplers: u64,
-    /// Sets of queries.
-    pub query_sets: u64,
-}
-
-#[derive(Default)]
-pub(super) struct CreationCounters {
-    textures: AtomicU64,
-    views: AtomicU64,
-    buffers: AtomicU64,
-    bind_groups: AtomicU64,
-    layouts: AtomicU64,
-    pipelines: AtomicU64,
-    samplers: AtomicU64,
-    query_sets: AtomicU64,
-}
-
-impl CreationCounters {
-    pub(super) fn snapshot(&self) -> CreationStatistics {
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        CreationStatistics {
-            textures: get(&self.textures),
-            views: get(&self.views),
-            buffers: get(&self.buffers),
-            bind_groups: get(&self.bind_groups),
-            layouts: get(&self.layouts),
-            pipelines: get(&self.pipelines),
-            samplers: get(&self.samplers),
-            query_sets: get(&self.query_sets),
-        }
-    }
-}
+use crate::Result;
 
 /// The samplers that kernels are given.
 pub(super) struct Samplers {
@@ -129,63 +45,7 @@ pub(crate) struct Device {
     pub(super) disk_cache: DiskCache,
     /// Whether compute shaders can write `r8unorm`.
     writes_r8: bool,
-    generation: u32,
-    /// The first error that no error scope caught, of threads that do not look for theirs.
-    stray: Arc<Stray>,
-}
-
-#[derive(Default)]
-struct Stray {
-    error: Mutex<Option<Error>>,
-    is_there: AtomicBool,
-}
-
-impl Stray {
-    fn note(&self, error: Error) {
-        self.error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        self.is_there.store(true, Ordering::Release);
-    }
-
-    fn take(&self) -> Option<Error> {
-        self.is_there.load(Ordering::Acquire).then(|| {
-            self.is_there.store(false, Ordering::Release);
-            self.error.lock().unwrap_or_else(PoisonError::into_inner).take()
-        })?
-    }
-}
-
-thread_local! {
-    /// For a thread that looks for its errors after each of its calls: the first that no error scope caught, and of which
-    /// device. wgpu reports on the thread that made the mistake.
-    static OWN: RefCell<Option<Option<(u32, Error)>>> = const { RefCell::new(None) };
-}
-
-/// From now on this thread's errors are kept for itself: it calls [`Device::take_error`] after all it does.
-pub(crate) fn attend_errors() {
-    OWN.set(Some(None));
-}
-
-/// While this lives, the thread's errors are kept for itself.
-pub(super) struct Attending {
-    did_before: bool,
-}
-
-impl Attending {
-    pub(super) fn begin() -> Self {
-        OWN.with_borrow_mut(|own| {
-            let did_before = own.is_some();
-            own.get_or_insert(None);
-            Self { did_before }
-        })
-    }
-}
-
-impl Drop for Attending {
-    fn drop(&mut self) {
-        if !self.did_before {
-            OWN.set(None);
-        }
-    }
+    pub(super) refusals: Arc<Refusals>,
 }
 
 impl Device {
@@ -193,22 +53,10 @@ impl Device {
         static GENERATION: AtomicU64 = AtomicU64::new(0);
         let generation = (GENERATION.fetch_add(1, Ordering::Relaxed) + 1) as u32;
         let submitter = Submitter::new(generation, raw.clone(), queue.clone())?;
-        let stray = Arc::<Stray>::default();
+        let refusals = Arc::new(Refusals::new(generation));
         raw.on_uncaptured_error(Arc::new({
-            let stray = stray.clone();
-            move |error| {
-                tracing::debug!(%error, "uncaptured GPU error");
-                let mut error = Some(from_wgpu("a GPU command failed", error));
-                // A thread that is ending has no store any more.
-                let _ = OWN.try_with(|own| match &mut *own.borrow_mut() {
-                    Some(Some((of, _))) if *of == generation => error = None,
-                    Some(own) => *own = error.take().map(|error| (generation, error)),
-                    None => {}
-                });
-                if let Some(error) = error {
-                    stray.note(error);
-                }
-            }
+            let refusals = refusals.clone();
+            move |error| refusals.note(error)
         }));
         raw.set_device_lost_callback({
             let timeline = Arc::downgrade(submitter.timeline());
@@ -221,35 +69,7 @@ impl Device {
         let created = CreationCounters::default();
         let samplers = Samplers::new(&raw, &created);
         let (bytes, bind_groups) = Default::default();
-        Ok(Arc::new(Self {
-            raw,
-            queue,
-            submitter,
-            bytes,
-            created,
-            bind_groups,
-            samplers,
-            disk_cache,
-            writes_r8,
-            generation,
-            stray,
-        }))
-    }
-
-    /// The first error since the last call that no call returned by itself: this thread's, if it attends to its errors, else
-    /// that of any thread which does not.
-    pub(super) fn take_error(&self) -> Result<()> {
-        let own = OWN
-            .with_borrow_mut(|own| own.as_mut().map(|own| own.take_if(|(of, _)| *of == self.generation).map(|(_, error)| error)));
-        match own.unwrap_or_else(|| self.stray.take()) {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
-    }
-
-    /// The first error of threads that do not attend to theirs.
-    pub(super) fn take_stray_error(&self) -> Option<Error> {
-        self.stray.take()
+        Ok(Arc::new(Self { raw, queue, submitter, bytes, created, bind_groups, samplers, disk_cache, writes_r8, refusals }))
     }
 
     /// Runs `create`, turning the errors that wgpu raises in it into a value. `what` begins the message.
@@ -309,6 +129,18 @@ impl Device {
     ) -> wgpu::BindGroup {
         self.created.bind_groups.fetch_add(1, Ordering::Relaxed);
         self.raw.create_bind_group(&wgpu::BindGroupDescriptor { label: Some(label), layout, entries })
+    }
+
+    /// A group of bindings that are numbered from 0 on.
+    pub(super) fn create_group<'r>(
+        &self,
+        layout: &wgpu::BindGroupLayout,
+        bindings: usize,
+        resource: impl Fn(usize) -> wgpu::BindingResource<'r>,
+    ) -> wgpu::BindGroup {
+        let entry = |binding| wgpu::BindGroupEntry { binding: binding as u32, resource: resource(binding) };
+        let entries: SmallVec<[_; 8]> = (0..bindings).map(entry).collect();
+        self.create_bind_group("streamlib kernel", layout, &entries)
     }
 
     /// A view of a texture that is not the pools', as a window gives one for each picture: not counted.
@@ -448,23 +280,4 @@ impl Drop for Device {
     fn drop(&mut self) {
         self.disk_cache.save();
     }
-}
-
-/// Runs `create`, turning what wgpu finds wrong in it into a value.
-pub(super) fn in_scopes<T>(device: &wgpu::Device, create: impl FnOnce() -> T) -> Result<T, wgpu::Error> {
-    let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-    let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
-    let created = create();
-    let validation = pollster::block_on(validation.pop());
-    let memory = pollster::block_on(memory.pop());
-    memory.or(validation).map_or(Ok(created), Err)
-}
-
-/// A wgpu error as one of ours.
-pub(super) fn from_wgpu(what: &str, error: wgpu::Error) -> Error {
-    let kind = match &error {
-        wgpu::Error::OutOfMemory { .. } => ErrorKind::OutOfMemory,
-        _ => ErrorKind::Gpu,
-    };
-    Error::new(kind, format!("{what}: {error}")).caused_by(error)
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use etcetera::BaseStrategy;
 
-use super::device::in_scopes;
+use super::refusals::in_scopes;
 use super::shape::{PassShape, Strip, Tile};
 
 /// What a file begins with, before the checksum of the rest.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::GpuContext;
 use super::buffer::BufferMemory;
-use super::device::Attending;
+use super::refusals::Attending;
 use super::slot::Lease;
 use super::staging::{Fate, ReadBack, Staging};
 use super::texture::Texture;
@@ -197,7 +197,7 @@ impl FrameEncoder {
         self.uniforms.submit(&commands, self.gpu.uniform_blocks());
         self.uploads.drain(..).for_each(|staging| staging.map_after(&commands));
         let attending = Attending::begin();
-        let submission = device.submitter.submit(commands.finish());
+        let submission = device.submitter.submit([commands.finish()]);
         let refused = self.gpu.take_error();
         drop(attending);
         self.written.drain(..).for_each(|lease| lease.set_submission(submission));

@@ -6,6 +6,7 @@ mod budget;
 mod buffer;
 mod capabilities;
 mod convert;
+mod counters;
 mod device;
 mod disk_cache;
 mod encoder;
@@ -13,6 +14,8 @@ mod kernel;
 mod painter;
 mod pixel;
 mod pool;
+mod raw;
+mod refusals;
 mod shape;
 mod slot;
 mod staging;
@@ -32,8 +35,7 @@ pub use adapter::{AdapterChoice, AdapterOptions};
 pub use budget::MemoryStatistics;
 pub use buffer::{Buffer, BufferReadBack};
 pub(crate) use convert::{StagedPass, loss};
-pub(crate) use device::attend_errors;
-pub use device::{ByteStatistics, CreationStatistics};
+pub use counters::{ByteStatistics, CreationStatistics, ObjectStatistics};
 pub use disk_cache::DiskCacheStatistics;
 pub use encoder::FrameEncoder;
 pub use kernel::{
@@ -43,6 +45,8 @@ pub use kernel::{
 pub use painter::{FramePainter, PainterOptions, Viewport};
 pub(crate) use pixel::{Draft, PixelFunction, PixelGroup};
 pub use pool::{LeaseReport, PoolStatistics};
+pub use raw::{Mapping, Raw, RawBytes, RawShader, ShaderSource, WrittenTexture};
+pub(crate) use refusals::attend_errors;
 pub use shape::PassShape;
 pub(crate) use slot::Lease;
 pub use staging::{ReadBack, ReadBackView};
@@ -126,6 +130,8 @@ pub struct GpuStatistics {
     pub shape: PassShape,
     /// GPU objects that were created.
     pub created: CreationStatistics,
+    /// GPU objects that somebody holds, streamlib's and the program's own.
+    pub alive: ObjectStatistics,
 }
 
 /// One GPU device with everything that frames need of it. Cloning is cheap and gives the same device.
@@ -326,7 +332,7 @@ impl GpuContext {
     pub fn wait_idle(&self, timeout: Duration) -> Result<()> {
         let device = &self.0.device;
         let commands = device.create_command_encoder();
-        self.token(device.submitter.submit(commands.finish())).wait(timeout)
+        self.token(device.submitter.submit([commands.finish()])).wait(timeout)
     }
 
     /// What the GPU did and holds, now.
@@ -342,6 +348,7 @@ impl GpuContext {
             shape: self.0.device.disk_cache.shape(),
             kernels: self.0.kernels.statistics(self.0.device.bind_groups.len()),
             created: self.0.device.created.snapshot(),
+            alive: ObjectStatistics::of(&self.0.instance),
             disk_cache: self.0.device.disk_cache.statistics(),
         }
     }
@@ -352,13 +359,26 @@ impl GpuContext {
         self.0.budget.leases().into_iter().chain(staging).collect()
     }
 
+    /// Fails with [`ErrorKind::DeviceLost`](crate::ErrorKind::DeviceLost) once the device is gone.
+    pub fn check_alive(&self) -> Result<()> {
+        self.timeline().check_alive()
+    }
+
+    /// The adapters that can serve, the best first, and the instance that they are of: for [`with_adapter`](Self::with_adapter). Blocks for as long as
+    /// the drivers take.
+    pub fn adapters(options: &AdapterOptions) -> Result<(wgpu::Instance, Vec<wgpu::Adapter>)> {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let adapters = adapter::usable(&instance, options)?;
+        Ok((instance, adapters))
+    }
+
     pub(crate) fn timeline(&self) -> &Arc<Timeline> {
         self.0.device.submitter.timeline()
     }
 
     /// What this thread has done wrong with the GPU, where no call returned it by itself.
     pub(crate) fn take_error(&self) -> Result<()> {
-        self.0.device.take_error().map_err(|refused| {
+        self.0.device.refusals.take().map_err(|refused| {
             // A lost device refuses everything; wgpu tells of the loss when it is polled and has nothing more to do. It panics where
             // the driver answers a poll with an error.
             let wait = wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_millis(100)) };
@@ -371,7 +391,7 @@ impl GpuContext {
 
     /// What threads that are no segment's have done wrong.
     pub(crate) fn take_stray_error(&self) -> Option<crate::Error> {
-        self.0.device.take_stray_error()
+        self.0.device.refusals.take_stray()
     }
 
     /// Writes what was compiled and measured since the last time to [`GpuOptions::cache_directory`]. Graphs do so by themselves. Takes

@@ -90,10 +90,11 @@ impl FramePainter {
         encoder.reads(frame);
         let (sampler_id, sampler) = &device.samplers.linear;
         let key = [*id, frame.lease().id(), *sampler_id].into_iter().collect();
-        let group = device.bind_groups.find(device, key, layout, 2, |binding| match binding {
+        let resource = |binding| match binding {
             0 => wgpu::BindingResource::TextureView(light),
             _ => wgpu::BindingResource::Sampler(sampler),
-        });
+        };
+        let group = device.bind_groups.find(key, || device.create_group(layout, 2, resource));
         let view = Device::foreign_view(target, *format);
         let mut pass = encoder.commands().begin_render_pass(&wgpu::RenderPassDescriptor {
             label: Some("streamlib painter"),

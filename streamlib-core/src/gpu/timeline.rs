@@ -203,9 +203,9 @@ impl Submitter {
     }
 
     /// Submits and returns the submission's number.
-    pub(super) fn submit(&self, commands: wgpu::CommandBuffer) -> u64 {
+    pub(super) fn submit(&self, commands: impl IntoIterator<Item = wgpu::CommandBuffer>) -> u64 {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = self.queue.submit([commands]);
+        let index = self.queue.submit(commands);
         *last += 1;
         if let Some(to_poll) = &self.to_poll {
             // Fails only when the polling thread has panicked; waiting for the submission then times out with an error.

@@ -26,7 +26,7 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-fn at(wgsl: &str, location: Option<SourceLocation>, message: String) -> String {
+pub(super) fn at(wgsl: &str, location: Option<SourceLocation>, message: String) -> String {
     let Some(location) = location.filter(|location| location.line_number > 0) else { return format!(": {message}") };
     let (line, column) = (location.line_number, location.line_position);
     let text = wgsl.lines().nth(line as usize - 1).unwrap_or_default().trim();

@@ -41,6 +41,14 @@ enum Bound<'a> {
     Frame { frame: &'a VideoFrame, writes: bool },
     Sampler(wgpu::FilterMode),
     Buffer { lease: &'a Lease<BufferMemory>, raw: &'a wgpu::Buffer, bytes: u64, elements: usize, writes: bool },
+    RawBuffer { raw: &'a wgpu::Buffer, elements: u64 },
+}
+
+/// What makes two of them the same.
+#[derive(Clone, Copy, PartialEq)]
+enum Identity<'a> {
+    Pooled(ResourceId),
+    Raw(&'a wgpu::Buffer),
 }
 
 /// A call of a [`Kernel`] in the making. Give it everything that [`Kernel::describe`] names, samplers apart; then dispatch.
@@ -209,11 +217,39 @@ impl<'a> KernelCall<'a> {
                 format!("takes elements of {stride} bytes as '{name}', but the buffer has elements of {}", size_of::<T>());
             return Err(self.kernel.wrong(message));
         }
-        if buffer.bytes() < u64::from(least) {
-            let message = format!("takes at least {least} bytes as '{name}', but the buffer has {}", buffer.bytes());
-            return Err(self.kernel.wrong(message));
-        }
+        self.check_least(name, least, buffer.bytes())?;
         Ok(Some(place))
+    }
+
+    /// The buffer of the program's own ([`GpuContext::raw`](crate::GpuContext::raw)) that a `var<storage>` stands for: all of it. It must have `STORAGE`.
+    ///
+    /// The call that uses it makes a bind group, where one with a [`Buffer`] finds the last one's.
+    pub fn raw_buffer(mut self, name: &str, buffer: &'a wgpu::Buffer) -> Result<Self> {
+        let (place, kind) = match self.compiled.binding(name) {
+            Some(found) => found,
+            None if self.compiled.is_unused(name) => return Ok(self),
+            None => return Err(self.kernel.wrong(self.compiled.unknown("buffer", name))),
+        };
+        let BindingKind::Buffer { stride, least, .. } = kind else {
+            return Err(self.wrong_kind("buffer", name, kind));
+        };
+        self.check_least(name, least, buffer.size())?;
+        if !buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
+            let message = format!("was given a buffer as '{name}' that is not for `STORAGE`, but for {:?}", buffer.usage());
+            return Err(self.kernel.wrong(message).hint("make it with that usage, too"));
+        }
+        self.bound[place] = Some(Bound::RawBuffer { raw: buffer, elements: buffer.size() / u64::from(stride.max(1)) });
+        Ok(self)
+    }
+
+    fn check_least(&self, name: &str, least: u32, bytes: u64) -> Result<()> {
+        match bytes >= u64::from(least) {
+            true => Ok(()),
+            false => {
+                let message = format!("takes at least {least} bytes as '{name}', but the buffer has {bytes}");
+                Err(self.kernel.wrong(message))
+            }
+        }
     }
 
     /// Has the GPU write the times at which it begins and ends.
@@ -285,6 +321,7 @@ impl<'a> KernelCall<'a> {
                 Some((0, frame.format().texture_size().width, frame.format().texture_size().height))
             }
             Some(Bound::Buffer { elements, .. }) => Some((1, u32::try_from(*elements).unwrap_or(u32::MAX), 1)),
+            Some(Bound::RawBuffer { elements, .. }) => Some((1, u32::try_from(*elements).unwrap_or(u32::MAX), 1)),
             _ => None,
         });
         let first = written.next();
@@ -325,7 +362,8 @@ impl<'a> KernelCall<'a> {
             match bound {
                 Bound::Frame { frame, writes } => encoder.keeps(frame, *writes),
                 Bound::Buffer { lease, writes, .. } => encoder.keeps_buffer(lease, *writes),
-                Bound::Sampler(_) => {}
+                // wgpu keeps what its commands use.
+                Bound::RawBuffer { .. } | Bound::Sampler(_) => {}
             }
         }
         let bind_groups = compiled.interface.groups().zip(&compiled.layouts);
@@ -381,8 +419,9 @@ impl<'a> KernelCall<'a> {
     fn check_aliases(&self) -> Result<()> {
         let bindings = self.compiled.interface.bindings.iter().zip(&self.bound);
         let given = bindings.filter_map(|(binding, bound)| match bound {
-            Some(Bound::Frame { frame, .. }) => Some((binding, frame.lease().id())),
-            Some(Bound::Buffer { lease, .. }) => Some((binding, lease.id())),
+            Some(Bound::Frame { frame, .. }) => Some((binding, Identity::Pooled(frame.lease().id()))),
+            Some(Bound::Buffer { lease, .. }) => Some((binding, Identity::Pooled(lease.id()))),
+            Some(Bound::RawBuffer { raw, .. }) => Some((binding, Identity::Raw(raw))),
             _ => None,
         });
         for (written, id) in given.clone().filter(|(binding, _)| binding.kind.is_written()) {
@@ -406,7 +445,8 @@ impl<'a> Bound<'a> {
         match self {
             Self::Frame { frame, .. } => frame.lease().is_of(device),
             Self::Buffer { lease, .. } => lease.is_of(device),
-            Self::Sampler(_) => true,
+            // wgpu refuses one of another.
+            Self::RawBuffer { .. } | Self::Sampler(_) => true,
         }
     }
 }
@@ -422,10 +462,18 @@ impl BindingKind {
 }
 
 fn bind_group(gpu: &crate::GpuContext, (id, layout): &Layout, bound: &[Option<Bound<'_>>]) -> wgpu::BindGroup {
-    let device = gpu.device();
+    let (device, bound_count) = (gpu.device(), bound.len());
     let sampler = |bound: &Option<Bound<'_>>| match bound {
         Some(Bound::Sampler(wgpu::FilterMode::Nearest)) => &device.samplers.nearest,
         _ => &device.samplers.linear,
+    };
+    let resource = |place: usize| match &bound[place] {
+        Some(Bound::Frame { frame, .. }) => wgpu::BindingResource::TextureView(frame.view()),
+        Some(Bound::Buffer { raw, bytes, .. }) => {
+            wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: raw, offset: 0, size: std::num::NonZeroU64::new(*bytes) })
+        }
+        Some(Bound::RawBuffer { raw, .. }) => raw.as_entire_binding(),
+        other => wgpu::BindingResource::Sampler(&sampler(other).1),
     };
     let mut key: Key = std::iter::once(*id).collect();
     for bound in bound {
@@ -433,14 +481,10 @@ fn bind_group(gpu: &crate::GpuContext, (id, layout): &Layout, bound: &[Option<Bo
             Some(Bound::Frame { frame, .. }) => key.push(frame.lease().id()),
             // How much of its memory is bound, too.
             Some(Bound::Buffer { lease, bytes, .. }) => key.extend([lease.id(), ResourceId::of_size(*bytes)]),
+            // A group that is kept would keep what is not the pools' alive.
+            Some(Bound::RawBuffer { .. }) => return device.create_group(layout, bound_count, resource),
             other => key.push(sampler(other).0),
         }
     }
-    device.bind_groups.find(device, key, layout, bound.len(), |place| match &bound[place] {
-        Some(Bound::Frame { frame, .. }) => wgpu::BindingResource::TextureView(frame.view()),
-        Some(Bound::Buffer { raw, bytes, .. }) => {
-            wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: raw, offset: 0, size: std::num::NonZeroU64::new(*bytes) })
-        }
-        other => wgpu::BindingResource::Sampler(&sampler(other).1),
-    })
+    device.bind_groups.find(key, || device.create_group(layout, bound_count, resource))
 }
