@@ -8,35 +8,27 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::errors::Outcome;
+use crate::frame::loads;
 use crate::run::forget_the_ended;
 use crate::{gpu, scope};
 
-/// What there is one object of for each object of Python's.
-#[derive(Clone, Copy)]
-pub(crate) enum Kind {
-    Declaration,
-    GpuContext,
-    Graph,
-    Kernel,
-    Pixels,
-    ReadBack,
-    Texture,
-    TextureView,
-    VideoFrame,
+macro_rules! kinds {
+    ($($kind:ident)+) => {
+        /// What there is one object of for each object of Python's.
+        #[derive(Clone, Copy)]
+        pub(crate) enum Kind {
+            $($kind,)+
+        }
+
+        impl Kind {
+            const ALL: &[(Self, &str)] = &[$((Self::$kind, stringify!($kind)),)+];
+        }
+    };
 }
 
-impl Kind {
-    const ALL: [(Self, &'static str); 9] = [
-        (Self::Declaration, "Declaration"),
-        (Self::GpuContext, "GpuContext"),
-        (Self::Graph, "Graph"),
-        (Self::Kernel, "Kernel"),
-        (Self::Pixels, "Pixels"),
-        (Self::ReadBack, "ReadBack"),
-        (Self::Texture, "Texture"),
-        (Self::TextureView, "TextureView"),
-        (Self::VideoFrame, "VideoFrame"),
-    ];
+kinds! {
+    Adapter BindGroup BindGroupLayout Buffer CommandBuffer CommandEncoder ComputePass ComputePipeline Declaration Device GpuContext Graph
+    Kernel MappedRange PipelineLayout Pixels QuerySet Queue ReadBack Sampler ShaderModule Texture TextureView VideoFrame
 }
 
 static ALIVE: [AtomicI64; Kind::ALL.len()] = [const { AtomicI64::new(0) }; Kind::ALL.len()];
@@ -49,6 +41,11 @@ impl Alive {
         ALIVE[kind as usize].fetch_add(1, Ordering::Relaxed);
         Self(kind)
     }
+}
+
+/// How many there are.
+pub(crate) fn alive(kind: Kind) -> i64 {
+    ALIVE[kind as usize].load(Ordering::Relaxed)
 }
 
 impl Drop for Alive {
@@ -77,16 +74,15 @@ fn holders() -> MutexGuard<'static, BTreeMap<u64, Holder>> {
 /// An object of Python's that holds a texture: listed for as long as it lives.
 pub(crate) struct Holding {
     number: u64,
-    _alive: Alive,
 }
 
 impl Holding {
-    pub(crate) fn new(py: Python<'_>, kind: Kind, lease: u64) -> Self {
+    pub(crate) fn new(py: Python<'_>, lease: u64) -> Self {
         let place = TRACES.load(Ordering::Relaxed).then(|| caller(py)).flatten();
         let number = LAST.fetch_add(1, Ordering::Relaxed);
         let holder = Holder { lease, node: scope::node(), place };
         holders().insert(number, holder);
-        Self { number, _alive: Alive::new(kind) }
+        Self { number }
     }
 
     /// Adds the place that is known better than by the caller: that of the function that is about to be called.
@@ -131,13 +127,25 @@ pub(crate) fn trace_frames(on: bool) {
     TRACES.store(on, Ordering::Relaxed);
 }
 
+/// How many objects of wgpu's somebody holds, on the GPU that is open: streamlib's own and the program's.
+#[pyfunction]
+#[pyo3(signature = () -> "dict[str, int]")]
+pub(crate) fn gpu_objects(py: Python<'_>) -> Outcome<Bound<'_, PyAny>> {
+    let alive = py.detach(|| {
+        forget_the_ended();
+        gpu::opened().map(|gpu| gpu.statistics().alive).unwrap_or_default()
+    });
+    let text = serde_json::to_string(&alive).unwrap_or_default();
+    Ok(loads(py, &text)?)
+}
+
 /// How many objects there are of each class, and of what is behind them on the GPU.
 #[pyfunction]
 #[pyo3(signature = () -> "dict[str, int]")]
 pub(crate) fn live_objects(py: Python<'_>) -> Outcome<Bound<'_, PyDict>> {
     let counts = PyDict::new(py);
     for (kind, name) in Kind::ALL {
-        counts.set_item(name, ALIVE[kind as usize].load(Ordering::Relaxed))?;
+        counts.set_item(name, alive(*kind))?;
     }
     let gpu = py.detach(|| {
         forget_the_ended();

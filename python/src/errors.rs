@@ -37,6 +37,12 @@ impl From<pyo3::CastError<'_, '_>> for Failure {
     }
 }
 
+impl From<pyo3::CastIntoError<'_>> for Failure {
+    fn from(error: pyo3::CastIntoError<'_>) -> Self {
+        Self::Python(error.into())
+    }
+}
+
 impl From<Failure> for PyErr {
     fn from(failure: Failure) -> Self {
         match failure {
@@ -159,12 +165,12 @@ fn mark(error: &Error) -> Option<&Mark> {
 }
 
 /// A value that an argument cannot have.
-pub(crate) fn wrong(argument: &str, message: impl std::fmt::Display) -> Failure {
+pub(crate) fn wrong(argument: impl std::fmt::Display, message: impl std::fmt::Display) -> Failure {
     Failure::Python(pyo3::exceptions::PyValueError::new_err(format!("argument '{argument}': {message}")))
 }
 
 /// A value of the wrong type.
-pub(crate) fn wrong_type(argument: &str, expected: &str, given: &Bound<'_, PyAny>) -> Failure {
+pub(crate) fn wrong_type(argument: impl std::fmt::Display, expected: &str, given: &Bound<'_, PyAny>) -> Failure {
     let given = given.get_type().name().map_or_else(|_| "something else".into(), |name| name.to_string());
     Failure::Python(pyo3::exceptions::PyTypeError::new_err(format!("argument '{argument}': expected {expected}, got {given}")))
 }

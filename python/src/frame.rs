@@ -8,12 +8,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use streamlib::{Error, ErrorKind, PixelFormat, Timestamp};
 
-use crate::debug::{Holding, Kind};
+use crate::debug::{Alive, Holding, Kind};
 use crate::errors::{Outcome, wrong, wrong_type};
 use crate::gpu::GpuContext;
 use crate::pixels::{Picture, Pixels, ReadBack};
 use crate::scope;
-use crate::texture::Texture;
+use crate::webgpu::Texture;
 
 /// How long a frame that another thread has yet to submit is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -27,12 +27,13 @@ pub struct VideoFrame {
     frame: streamlib::VideoFrame,
     gpu: streamlib::GpuContext,
     holding: Holding,
+    _alive: Alive,
 }
 
 impl VideoFrame {
     pub(crate) fn new(py: Python<'_>, frame: streamlib::VideoFrame, gpu: streamlib::GpuContext) -> Self {
-        let holding = Holding::new(py, Kind::VideoFrame, frame.lease_id());
-        Self { frame, gpu, holding }
+        let holding = Holding::new(py, frame.lease_id());
+        Self { frame, gpu, holding, _alive: Alive::new(Kind::VideoFrame) }
     }
 
     /// For a frame that a function at this place is about to be given.
@@ -42,8 +43,8 @@ impl VideoFrame {
         gpu: streamlib::GpuContext,
         place: Option<&(String, u32)>,
     ) -> Self {
-        let Self { frame, gpu, holding } = Self::new(py, frame, gpu);
-        Self { frame, gpu, holding: holding.at(place) }
+        let frame = Self::new(py, frame, gpu);
+        Self { holding: frame.holding.at(place), ..frame }
     }
 
     pub(crate) fn frame(&self) -> &streamlib::VideoFrame {
@@ -212,7 +213,9 @@ impl VideoFrame {
 
     /// This frame's description with the pixels of a texture, which must have the same size and format.
     fn with_texture(&self, py: Python<'_>, texture: &Texture) -> Outcome<Self> {
-        let other = texture.frame();
+        let Some(other) = texture.frame() else {
+            return Err(wrong("texture", "it is no frame's; copy it to the texture of a frame that is `like` this one"));
+        };
         if other.format().texture_size() != self.frame.format().texture_size()
             || other.format().pixel != self.frame.format().pixel
         {
@@ -232,13 +235,13 @@ impl VideoFrame {
 
     /// The texture. As long as somebody holds it, it is not used for another frame.
     #[getter]
-    fn texture(&self, py: Python<'_>) -> Texture {
-        Texture::new(py, self.frame.clone())
+    fn texture<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, Texture>> {
+        Texture::of_frame(py, &self.gpu, &self.frame)
     }
 
     /// The same as `texture`.
     #[getter]
-    fn data(&self, py: Python<'_>) -> Texture {
+    fn data<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, Texture>> {
         self.texture(py)
     }
 

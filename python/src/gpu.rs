@@ -4,14 +4,15 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use streamlib::{AdapterOptions, Error, ErrorKind, GpuOptions, Runtime, RuntimeOptions, Size, VideoFormat};
+use streamlib::{AdapterOptions, Error, ErrorKind, GpuOptions, Runtime, RuntimeOptions, Size, VideoFormat, wgpu};
 
 use crate::debug::{Alive, Kind};
 use crate::errors::{Outcome, wrong};
 use crate::frame::{VideoFrame, pixel_format};
 use crate::kernel::Kernel;
-use crate::run::end_all;
+use crate::run::{end_all, forget_the_ended, runs};
 use crate::scope;
+use crate::webgpu::Device;
 
 /// What all graphs of the process run on.
 static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
@@ -27,6 +28,48 @@ pub(crate) fn runtime(options: RuntimeOptions) -> Runtime {
 /// The GPU, if it is open.
 pub(crate) fn opened() -> Option<streamlib::GpuContext> {
     RUNTIME.lock().unwrap_or_else(PoisonError::into_inner).as_ref().and_then(Runtime::opened_gpu)
+}
+
+/// The GPU, opened on this adapter and with these features if none is open.
+pub(crate) fn open_on(
+    instance: &wgpu::Instance,
+    adapter: &wgpu::Adapter,
+    features: wgpu::Features,
+) -> streamlib::Result<streamlib::GpuContext> {
+    let name = adapter.get_info().name;
+    let mut shared = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let opened = shared.as_ref().and_then(Runtime::opened_gpu).filter(|gpu| gpu.check_alive().is_ok());
+    if let Some(gpu) = opened {
+        let chosen = &gpu.adapter_choice().chosen;
+        if (&chosen.name, chosen.backend) != (&name, adapter.get_info().backend) {
+            let message = format!("the GPU is open already, on '{}' and not on '{name}'", chosen.name);
+            return Err(Error::new(ErrorKind::Busy, message).hint("there is one device a process: use that"));
+        }
+        gpu.check_features(features)?;
+        return Ok(gpu);
+    }
+    let adapter_options = AdapterOptions { name: Some(name), ..Default::default() };
+    let gpu_options = GpuOptions { adapter: adapter_options, features, ..Default::default() };
+    let gpu = streamlib::GpuContext::with_adapter(instance.clone(), adapter.clone(), &gpu_options)?;
+    let before = shared.replace(Runtime::with_gpu(RuntimeOptions { gpu: gpu_options, ..Default::default() }, gpu.clone()));
+    drop(shared);
+    drop(before);
+    Ok(gpu)
+}
+
+/// Ends the device of this GPU, if no graph runs.
+pub(crate) fn destroy(gpu: &streamlib::GpuContext) -> streamlib::Result<()> {
+    forget_the_ended();
+    if runs().iter().any(|run| !run.is_over()) {
+        return Err(Error::new(ErrorKind::Busy, "the device is in use: a graph runs on it").hint("stop it first"));
+    }
+    let mut shared = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_it = shared.as_ref().and_then(Runtime::opened_gpu).is_some_and(|opened| opened.is_same_device(gpu));
+    let before = if is_it { shared.take() } else { None };
+    drop(shared);
+    drop(before);
+    gpu.raw().destroy();
+    Ok(())
 }
 
 /// For programs that embed Python: what graphs run on from now on.
@@ -102,6 +145,12 @@ impl GpuContext {
     #[getter]
     fn backend(&self) -> &'static str {
         self.gpu.adapter_choice().chosen.backend.to_str()
+    }
+
+    /// WebGPU itself, on the same device: `streamlib.webgpu`.
+    #[getter]
+    fn device<'py>(&self, py: Python<'py>) -> Outcome<Bound<'py, Device>> {
+        Device::new(py, &self.gpu, "streamlib")
     }
 
     /// Compiles a compute shader, or finds it where it was compiled before, whoever asked. The place for it is `setup`.

@@ -10,9 +10,10 @@ use crate::errors::{Outcome, wrong, wrong_type};
 use crate::frame::VideoFrame;
 use crate::scope;
 use crate::uniforms::{Bytes, Layout};
+use crate::webgpu::{Buffer, of};
 
 /// A compiled compute shader. Call it with everything that its WGSL declares, by name: frames for textures, dicts or numbers for
-/// uniforms, `"linear"` or `"nearest"` for samplers (which may be left out).
+/// uniforms, a `webgpu.Buffer` for storage buffers, `"linear"` or `"nearest"` for samplers (which may be left out).
 ///
 /// Within a processor's call the work is recorded in the order of the calls and submitted when `process` has returned; elsewhere each call
 /// is submitted at once.
@@ -47,6 +48,7 @@ struct Given<'a> {
     frames: SmallVec<[(&'a str, bool, streamlib::VideoFrame); 4]>,
     uniforms: SmallVec<[(&'a str, Bytes); 2]>,
     samplers: SmallVec<[(&'a str, wgpu::FilterMode); 2]>,
+    buffers: SmallVec<[(&'a str, wgpu::Buffer); 2]>,
 }
 
 /// How often the shader is invoked.
@@ -108,7 +110,8 @@ impl Kernel {
                     given.samplers.push((name, filter));
                 }
                 Binding::Buffer => {
-                    return Err(wrong(name, "it is a storage buffer, which cannot be given from Python yet"));
+                    let Ok(buffer) = value.cast::<Buffer>() else { return Err(wrong_type(name, "a webgpu.Buffer", &value)) };
+                    given.buffers.push((name, of(&self.gpu, name, buffer)?.raw().clone()));
                 }
                 Binding::Unused => {}
             }
@@ -129,6 +132,9 @@ impl Kernel {
                 }
                 for (name, filter) in &given.samplers {
                     call = call.sampler(name, *filter)?;
+                }
+                for (name, buffer) in &given.buffers {
+                    call = call.raw_buffer(name, buffer)?;
                 }
                 match extent {
                     Extent::Texels => call.dispatch(),
@@ -158,7 +164,7 @@ impl Kernel {
         self.bindings.iter().map(|declared| &*declared.name).collect()
     }
 
-    /// Invokes the shader once for each texel of the first texture that it writes, or for `invocations` across and down; rounded up to whole
+    /// Invokes the shader once for each texel of the first texture that it writes (if there is none, for each element of the first such buffer), or for `invocations` across and down; rounded up to whole
     /// workgroups, so check the bounds.
     #[pyo3(signature = (invocations=None, /, **bindings: "typing.Any"))]
     fn __call__(&self, py: Python<'_>, invocations: Option<(u32, u32)>, bindings: Option<&Bound<'_, PyDict>>) -> Outcome<()> {

@@ -24,8 +24,8 @@ mod run;
 mod scope;
 mod signals;
 mod steps;
-mod texture;
 mod uniforms;
+mod webgpu;
 
 pub use gpu::adopt;
 
@@ -33,7 +33,7 @@ pub use gpu::adopt;
 #[pyo3::pymodule(gil_used = false)]
 pub mod _native {
     #[pymodule_export]
-    use crate::debug::{live_objects, trace_frames};
+    use crate::debug::{gpu_objects, live_objects, trace_frames};
     #[pymodule_export]
     use crate::declaration::Declaration;
     #[pymodule_export]
@@ -55,7 +55,10 @@ pub mod _native {
     #[pymodule_export]
     use crate::signals::SignalPipe;
     #[pymodule_export]
-    use crate::texture::{Texture, TextureView};
+    use crate::webgpu::{
+        Adapter, BindGroup, BindGroupLayout, Buffer, CommandBuffer, CommandEncoder, ComputePass, ComputePipeline, Device,
+        MappedRange, Mapping, Object, PipelineLayout, QuerySet, Queue, Sampler, ShaderModule, Texture, TextureView, adapters,
+    };
 
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -12,13 +12,14 @@ your own, without copying pixels between them. What is written in Python holds t
 
 import atexit as _atexit
 
-from . import _built_in, _end, _native, debug, errors
+from . import _built_in, _end, _native, debug, errors, webgpu
 from ._built_in import *  # noqa: F403
-from ._native import GpuContext, Kernel, ReadBack, Texture, TextureView, VideoFrame, cameras, gpu, has_screen
+from ._native import GpuContext, Kernel, ReadBack, VideoFrame, cameras, gpu, has_screen
 from .errors import *  # noqa: F403
 from .graphs import Graph, RunOptions
 from .processors import Input, Output, Parameter, pixel_shader, processor
 from .statistics import Statistics
+from .webgpu import Texture, TextureView
 
 __version__ = _native.VERSION
 
@@ -42,6 +43,7 @@ __all__ = [
     "has_screen",
     "pixel_shader",
     "processor",
+    "webgpu",
 ]
 __all__ += _built_in.__all__
 __all__ += errors.__all__

@@ -5,32 +5,54 @@ import typing
 import numpy
 import numpy.typing
 
+import streamlib.webgpu
+
 """
 The native half of `streamlib`. Import `streamlib` instead.
 """
 
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
+from _typeshed import SupportsGetItem
 from typing_extensions import disjoint_base
 
 __all__ = [
     "VERSION",
+    "Adapter",
+    "BindGroup",
+    "BindGroupLayout",
+    "Buffer",
     "BuiltIn",
+    "CommandBuffer",
+    "CommandEncoder",
+    "ComputePass",
+    "ComputePipeline",
     "Declaration",
+    "Device",
     "GpuContext",
     "Graph",
     "Kernel",
+    "MappedRange",
+    "Mapping",
+    "Object",
+    "PipelineLayout",
     "Pixels",
+    "QuerySet",
+    "Queue",
     "ReadBack",
+    "Sampler",
+    "ShaderModule",
     "SignalPipe",
     "Texture",
     "TextureView",
     "VideoFrame",
+    "adapters",
     "attachments_elsewhere",
     "cameras",
     "close",
     "descriptors",
     "gpu",
+    "gpu_objects",
     "has_screen",
     "live_objects",
     "next_log",
@@ -41,6 +63,130 @@ __all__ = [
 ]
 
 VERSION: Final[str]
+
+@final
+class Adapter:
+    """
+    A GPU, or a driver that computes on the CPU.
+    """
+    def __repr__(self, /) -> str: ...
+    @property
+    def features(self, /) -> set[str]:
+        """
+        What it can do beyond what every adapter can: `"timestamp-query"`.
+        """
+    @property
+    def info(self, /) -> Any:
+        """
+        What is known of it.
+        """
+    @property
+    def limits(self, /) -> dict[str, int]:
+        """
+        How much it can do, by name: `"max-texture-dimension-2d"`.
+        """
+    def request_device_async(
+        self,
+        /,
+        *,
+        label: str = "",
+        required_features: collections.abc.Iterable[str] | None = None,
+        required_limits: dict[str, int | None] | None = None,
+        default_queue: typing.Any = None,
+    ) -> streamlib.webgpu.Promise[Device]:
+        """
+        The same, to be awaited.
+        """
+    def request_device_sync(
+        self,
+        /,
+        *,
+        label: str = "",
+        required_features: collections.abc.Iterable[str] | None = None,
+        required_limits: dict[str, int | None] | None = None,
+        default_queue: typing.Any = None,
+    ) -> Device:
+        """
+        The device of the process, opened on this adapter if none was opened yet. `default_queue` is what it always is.
+
+        There is one: graphs and frames are on it. Raises `streamlib.BusyError` if it is open on another adapter, and
+        `streamlib.UnsupportedError` if it was opened without a feature, or has less of something, than is asked for: ask before the first graph or call that
+        needs the GPU.
+        """
+    @property
+    def summary(self, /) -> str:
+        """
+        Its name, its kind and the API through which it is used, in a line.
+        """
+
+@final
+class BindGroup(Object):
+    """
+    What a shader is given: buffers, textures and samplers, all of which it keeps alive.
+    """
+
+@final
+class BindGroupLayout(Object):
+    """
+    Of which types the members of a bind group are.
+    """
+
+@final
+class Buffer(Object):
+    """
+    Bytes on the GPU.
+
+    With `MAP_READ` or `MAP_WRITE`, the CPU can have its memory for a while: `map_sync`, then `read_mapped` or `write_mapped`, then `unmap`. Others are
+    written and read by the queue.
+    """
+    def __repr__(self, /) -> str: ...
+    def destroy(self, /) -> None:
+        """
+        Frees its memory now, whoever refers to it; whatever is submitted with it from then on is refused.
+        """
+    def get_mapped_range(self, /, offset: SupportsIndex = 0, size: SupportsIndex | None = None) -> memoryview:
+        """
+        The mapped memory itself, as a memoryview that `unmap` releases: to be written, or, if it is mapped for reading, read-only.
+        """
+    def map_async(self, /, mode: int | str, offset: SupportsIndex = 0, size: SupportsIndex | None = None) -> streamlib.webgpu.Promise[None]:
+        """
+        The same, at once: `await` what is returned, or call its `sync_wait`.
+        """
+    @property
+    def map_state(self, /) -> str:
+        """
+        `unmapped`, `pending` or `mapped`.
+        """
+    def map_sync(self, /, mode: int | str, offset: SupportsIndex = 0, size: SupportsIndex | None = None) -> None:
+        """
+        Maps the memory, or a part of it, for `"READ"` or `"WRITE"`. Blocks, without the interpreter's lock, until the GPU has done what was submitted
+        with it. The offset is a multiple of 8, the size of 4.
+        """
+    def read_mapped(
+        self, /, buffer_offset: SupportsIndex | None = None, size: SupportsIndex | None = None, *, copy: bool = True
+    ) -> memoryview:
+        """
+        The mapped bytes, or a part of them: a copy, or, with `copy=False`, a read-only memoryview of the memory itself, which `unmap` releases.
+        """
+    @property
+    def size(self, /) -> int:
+        """
+        In bytes.
+        """
+    def unmap(self, /) -> None:
+        """
+        Gives the memory back to the GPU. Memoryviews that were made of it without a copy are released; as long as arrays that were made
+        from those live, it is refused.
+        """
+    @property
+    def usage(self, /) -> int:
+        """
+        What it may be used for: `BufferUsage` flags.
+        """
+    def write_mapped(self, /, data: typing.Any, buffer_offset: SupportsIndex | None = None) -> None:
+        """
+        Writes to the mapped bytes: a multiple of 4 bytes, to an offset that is one of 8.
+        """
 
 @disjoint_base
 class BuiltIn:
@@ -57,6 +203,162 @@ class BuiltIn:
     def _parameters(self, /) -> Any:
         """
         The parameters that were given.
+        """
+
+@final
+class CommandBuffer(Object):
+    """
+    Commands that can be submitted once.
+    """
+
+@final
+class CommandEncoder(Object):
+    """
+    Records commands. `finish` makes a command buffer of them, which the queue takes.
+    """
+    def begin_compute_pass(
+        self, /, *, label: str = "", timestamp_writes: streamlib.webgpu.ComputePassTimestampWrites | None = None
+    ) -> ComputePass:
+        """
+        Begins a compute pass. Nothing else can be recorded before it has ended.
+        """
+    def clear_buffer(self, /, buffer: Buffer, offset: SupportsIndex = 0, size: SupportsIndex | None = None) -> None:
+        """
+        Zeroes a part of a buffer: all from `offset` on, unless told. Both are multiples of 4.
+        """
+    def copy_buffer_to_buffer(
+        self,
+        /,
+        source: Buffer,
+        source_offset: SupportsIndex,
+        destination: Buffer,
+        destination_offset: SupportsIndex,
+        size: SupportsIndex | None = None,
+    ) -> None:
+        """
+        Copies bytes from buffer to buffer: all that fit, unless told. Offsets and size are multiples of 4.
+        """
+    def copy_buffer_to_texture(
+        self,
+        /,
+        source: streamlib.webgpu.TexelCopyBufferInfo,
+        destination: streamlib.webgpu.TexelCopyTextureInfo,
+        copy_size: streamlib.webgpu.Extent3D,
+    ) -> None:
+        """
+        Copies texels from a buffer, whose rows begin at multiples of 256 bytes, to a texture.
+        """
+    def copy_texture_to_buffer(
+        self,
+        /,
+        source: streamlib.webgpu.TexelCopyTextureInfo,
+        destination: streamlib.webgpu.TexelCopyBufferInfo,
+        copy_size: streamlib.webgpu.Extent3D,
+    ) -> None:
+        """
+        Copies texels from a texture to a buffer, whose rows begin at multiples of 256 bytes.
+        """
+    def copy_texture_to_texture(
+        self,
+        /,
+        source: streamlib.webgpu.TexelCopyTextureInfo,
+        destination: streamlib.webgpu.TexelCopyTextureInfo,
+        copy_size: streamlib.webgpu.Extent3D,
+    ) -> None:
+        """
+        Copies texels from texture to texture.
+        """
+    def finish(self, /, *, label: str = "") -> CommandBuffer:
+        """
+        The commands, to be submitted. Mistakes in them show here. Nothing can be recorded afterwards.
+        """
+    def insert_debug_marker(self, /, marker_label: str) -> None:
+        """
+        Marks a place among the commands, for debuggers.
+        """
+    def pop_debug_group(self, /) -> None:
+        """
+        Ends it.
+        """
+    def push_debug_group(self, /, group_label: str) -> None:
+        """
+        Begins a group of commands, for debuggers.
+        """
+    def resolve_query_set(
+        self,
+        /,
+        query_set: QuerySet,
+        first_query: SupportsIndex,
+        query_count: SupportsIndex,
+        destination: Buffer,
+        destination_offset: SupportsIndex,
+    ) -> None:
+        """
+        Writes what queries have found to a buffer, 8 bytes each.
+        """
+
+@final
+class ComputePass(Object):
+    """
+    Records dispatches of compute shaders, until it is ended.
+    """
+    def dispatch_workgroups(
+        self, /, workgroup_count_x: SupportsIndex, workgroup_count_y: SupportsIndex = 1, workgroup_count_z: SupportsIndex = 1
+    ) -> None:
+        """
+        Runs the shader in so many workgroups.
+        """
+    def dispatch_workgroups_indirect(self, /, indirect_buffer: Buffer, indirect_offset: SupportsIndex) -> None:
+        """
+        The same, as often as three numbers in a buffer say.
+        """
+    def end(self, /) -> None:
+        """
+        Ends it: its encoder can record again.
+        """
+    def insert_debug_marker(self, /, marker_label: str) -> None:
+        """
+        Marks a place among the commands, for debuggers.
+        """
+    def pop_debug_group(self, /) -> None:
+        """
+        Ends it.
+        """
+    def push_debug_group(self, /, group_label: str) -> None:
+        """
+        Begins a group of commands, for debuggers.
+        """
+    def set_bind_group(
+        self,
+        /,
+        index: SupportsIndex,
+        bind_group: BindGroup | None,
+        dynamic_offsets_data: SupportsGetItem[int, SupportsIndex] | None = None,
+        dynamic_offsets_data_start: SupportsIndex | None = None,
+        dynamic_offsets_data_length: SupportsIndex | None = None,
+    ) -> None:
+        """
+        What the shader's `@group(index)` is from now on. Of `dynamic_offsets_data`, a part can be named by its begin and its length.
+        """
+    def set_immediates(
+        self, /, range_offset: SupportsIndex, data: typing.Any, data_offset: SupportsIndex = 0, data_size: SupportsIndex | None = None
+    ) -> None:
+        """
+        Sets bytes of the pipeline's immediate data.
+        """
+    def set_pipeline(self, /, pipeline: ComputePipeline) -> None:
+        """
+        The pipeline of the dispatches that follow.
+        """
+
+@final
+class ComputePipeline(Object):
+    """
+    A shader that can be dispatched.
+    """
+    def get_bind_group_layout(self, /, index: SupportsIndex) -> BindGroupLayout:
+        """
+        The layout of `@group(index)`: with the layout `"auto"`, the one to make bind groups with.
         """
 
 @final
@@ -92,6 +394,132 @@ class Declaration:
         """
 
 @final
+class Device(Object):
+    """
+    The GPU device of the process: frames and graphs are on it, too. It makes everything else.
+    """
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+    @property
+    def adapter(self, /) -> Adapter:
+        """
+        The adapter that it is of.
+        """
+    @property
+    def adapter_info(self, /) -> Any:
+        """
+        What is known of the adapter.
+        """
+    def create_bind_group(
+        self, /, *, label: str = "", layout: BindGroupLayout, entries: collections.abc.Sequence[streamlib.webgpu.BindGroupEntry]
+    ) -> BindGroup:
+        """
+        A bind group: what a shader is given, all of which it keeps alive.
+        """
+    def create_bind_group_layout(
+        self, /, *, label: str = "", entries: collections.abc.Sequence[streamlib.webgpu.BindGroupLayoutEntry]
+    ) -> BindGroupLayout:
+        """
+        The layout of a bind group.
+        """
+    def create_buffer(self, /, *, label: str = "", size: SupportsIndex, usage: int | str, mapped_at_creation: bool = False) -> Buffer:
+        """
+        A buffer of zeros. With `mapped_at_creation`, `write_mapped` and `unmap` give it other contents.
+        """
+    def create_buffer_with_data(self, /, *, label: str = "", data: typing.Any, usage: int | str) -> Buffer:
+        """
+        A buffer with the bytes of an array, or of what else has the buffer protocol.
+        """
+    def create_command_encoder(self, /, *, label: str = "") -> CommandEncoder:
+        """
+        Records commands.
+        """
+    def create_compute_pipeline(
+        self, /, *, label: str = "", layout: PipelineLayout | str, compute: streamlib.webgpu.ProgrammableStage
+    ) -> ComputePipeline:
+        """
+        A compute pipeline. `layout` is a `PipelineLayout`, or `"auto"`: then the shader says it.
+        """
+    def create_compute_pipeline_async(
+        self, /, *, label: str = "", layout: PipelineLayout | str, compute: streamlib.webgpu.ProgrammableStage
+    ) -> streamlib.webgpu.Promise[ComputePipeline]:
+        """
+        The same, to be awaited.
+        """
+    def create_pipeline_layout(
+        self, /, *, label: str = "", bind_group_layouts: SupportsGetItem[int, BindGroupLayout | None], immediate_size: SupportsIndex = 0
+    ) -> PipelineLayout:
+        """
+        The layout of a pipeline: that of each of its bind groups, and how many bytes of immediate data there are.
+        """
+    def create_query_set(self, /, *, label: str = "", type: str, count: SupportsIndex) -> QuerySet:
+        """
+        A set of queries of a type: `"timestamp"`, if the device has the feature `"timestamp-query"`, or `"occlusion"`.
+        """
+    def create_sampler(
+        self,
+        /,
+        *,
+        label: str = "",
+        address_mode_u: str = "clamp-to-edge",
+        address_mode_v: str = "clamp-to-edge",
+        address_mode_w: str = "clamp-to-edge",
+        mag_filter: str = "nearest",
+        min_filter: str = "nearest",
+        mipmap_filter: str = "nearest",
+        lod_min_clamp: SupportsFloat | SupportsIndex = 0.0,
+        lod_max_clamp: SupportsFloat | SupportsIndex = 32.0,
+        compare: str | None = None,
+        max_anisotropy: SupportsIndex = 1,
+    ) -> Sampler:
+        """
+        A sampler.
+        """
+    def create_shader_module(self, /, *, label: str = "", code: str | bytes, compilation_hints: typing.Any = None) -> ShaderModule:
+        """
+        A shader: WGSL, GLSL of a compute shader (which says `#version`), or SPIR-V (which is bytes).
+
+        Mistakes in it raise `streamlib.GpuError`; WGSL's and GLSL's with line, column and text. Hints are not needed.
+        """
+    def create_texture(
+        self,
+        /,
+        *,
+        label: str = "",
+        size: streamlib.webgpu.Extent3D,
+        mip_level_count: SupportsIndex = 1,
+        sample_count: SupportsIndex = 1,
+        dimension: str = "2d",
+        format: str,
+        usage: int | str,
+        view_formats: collections.abc.Sequence[str] | None = None,
+    ) -> Texture:
+        """
+        A texture of zeros.
+        """
+    def destroy(self, /) -> None:
+        """
+        Ends the device. What is done with it or what is of it afterwards raises `streamlib.DeviceLostError`; who needs a GPU then opens another.
+
+        Raises `streamlib.BusyError` while a graph runs on it, and while arrays lie in a buffer's mapped memory.
+        """
+    @property
+    def features(self, /) -> set[str]:
+        """
+        What it can do beyond what every device can.
+        """
+    @property
+    def limits(self, /) -> dict[str, int]:
+        """
+        How much it can do, by name: `"max-texture-dimension-2d"`.
+        """
+    @property
+    def queue(self, /) -> Queue:
+        """
+        Where commands are submitted.
+        """
+
+@final
 class GpuContext:
     """
     The GPU: makes frames and compiles kernels.
@@ -112,6 +540,11 @@ class GpuContext:
     def backend(self, /) -> str:
         """
         The API through which it is used: `vulkan`, `metal`, `dx12` or `gl`.
+        """
+    @property
+    def device(self, /) -> Device:
+        """
+        WebGPU itself, on the same device: `streamlib.webgpu`.
         """
     def frame(self, /, width: SupportsIndex, height: SupportsIndex, format: str = "rgba8") -> VideoFrame:
         """
@@ -232,14 +665,14 @@ class Graph:
 class Kernel:
     """
     A compiled compute shader. Call it with everything that its WGSL declares, by name: frames for textures, dicts or numbers for
-    uniforms, `"linear"` or `"nearest"` for samplers (which may be left out).
+    uniforms, a `webgpu.Buffer` for storage buffers, `"linear"` or `"nearest"` for samplers (which may be left out).
 
     Within a processor's call the work is recorded in the order of the calls and submitted when `process` has returned; elsewhere each call
     is submitted at once.
     """
     def __call__(self, invocations: tuple[SupportsIndex, SupportsIndex] | None = None, /, **bindings: typing.Any) -> None:
         """
-        Invokes the shader once for each texel of the first texture that it writes, or for `invocations` across and down; rounded up to whole
+        Invokes the shader once for each texel of the first texture that it writes (if there is none, for each element of the first such buffer), or for `invocations` across and down; rounded up to whole
         workgroups, so check the bounds.
         """
     def __repr__(self, /) -> str: ...
@@ -259,6 +692,45 @@ class Kernel:
         """
 
 @final
+class MappedRange:
+    """
+    The memory of a buffer, while it is mapped: what is behind a memoryview without a copy.
+    """
+    @property
+    def __array_interface__(self, /) -> dict[str, Any]:
+        """
+        numpy's protocol: where the bytes lie. They live as long as this object.
+        """
+
+@final
+class Mapping:
+    """
+    A buffer's memory on its way to the CPU.
+    """
+    def wait(self, /) -> None:
+        """
+        Blocks, without the interpreter's lock, until the memory is the CPU's.
+        """
+
+@disjoint_base
+class Object:
+    """
+    What every object of a device is: it has a label, by which errors call it.
+    """
+    def __repr__(self, /) -> str: ...
+    @property
+    def label(self, /) -> str:
+        """
+        What errors call it.
+        """
+
+@final
+class PipelineLayout(Object):
+    """
+    The layouts of the bind groups of a pipeline.
+    """
+
+@final
 class Pixels:
     """
     The pixels of a frame, where the GPU has written them: what is behind an array of `to_numpy`.
@@ -267,6 +739,85 @@ class Pixels:
     def __array_interface__(self, /) -> dict[str, Any]:
         """
         numpy's protocol: where the bytes lie. They live as long as this object.
+        """
+
+@final
+class QuerySet(Object):
+    """
+    Queries: of the times at which passes begin and end, in nanoseconds.
+    """
+    @property
+    def count(self, /) -> int:
+        """
+        How many there are.
+        """
+    def destroy(self, /) -> None:
+        """
+        Lets go of it: it cannot be used any more.
+        """
+    @property
+    def type(self, /) -> str:
+        """
+        `timestamp` or `occlusion`.
+        """
+
+@final
+class Queue(Object):
+    """
+    Takes commands and data to the GPU, in the order of the calls. Within a processor's call, what its kernels have recorded before comes before.
+    """
+    def on_submitted_work_done_async(self, /) -> streamlib.webgpu.Promise[None]:
+        """
+        The same, to be awaited: what is submitted after this call is not waited for.
+        """
+    def on_submitted_work_done_sync(self, /) -> None:
+        """
+        Blocks, without the interpreter's lock, until the GPU has done what was submitted before.
+        """
+    def read_buffer(self, /, buffer: Buffer, buffer_offset: SupportsIndex = 0, size: SupportsIndex | None = None) -> memoryview:
+        """
+        What is in a buffer that has `COPY_SRC`, or in a part of it. Blocks, without the interpreter's lock, until the GPU has done what was submitted
+        before.
+        """
+    def read_texture(
+        self,
+        /,
+        source: streamlib.webgpu.TexelCopyTextureInfo,
+        data_layout: streamlib.webgpu.TexelCopyBufferLayout,
+        size: streamlib.webgpu.Extent3D,
+    ) -> memoryview:
+        """
+        What is in a texture that has `COPY_SRC`, or in a part of it: rows as close as they can be, or `bytes_per_row` apart. Blocks like
+        `read_buffer`.
+        """
+    def submit(self, /, command_buffers: SupportsGetItem[int, CommandBuffer]) -> None:
+        """
+        Submits commands, each once. Does not wait for the GPU.
+
+        A frame's texture that they write is written from then on. If the frame was sent meanwhile, nothing is submitted.
+        """
+    def write_buffer(
+        self,
+        /,
+        buffer: Buffer,
+        buffer_offset: SupportsIndex,
+        data: typing.Any,
+        data_offset: SupportsIndex = 0,
+        size: SupportsIndex | None = None,
+    ) -> None:
+        """
+        Writes data to a buffer that has `COPY_DST`, before what is submitted next: all of it, or `size` bytes from `data_offset` on; a multiple of 4.
+        """
+    def write_texture(
+        self,
+        /,
+        destination: streamlib.webgpu.TexelCopyTextureInfo,
+        data: typing.Any,
+        data_layout: streamlib.webgpu.TexelCopyBufferLayout,
+        size: streamlib.webgpu.Extent3D,
+    ) -> None:
+        """
+        Writes texels to a texture that has `COPY_DST`, before what is submitted next. Rows lie `bytes_per_row` apart, which may be any number.
         """
 
 @final
@@ -286,6 +837,26 @@ class ReadBack:
         """
 
 @final
+class Sampler(Object):
+    """
+    How a texture is sampled.
+    """
+
+@final
+class ShaderModule(Object):
+    """
+    A compiled shader's source.
+    """
+    def get_compilation_info_async(self, /) -> streamlib.webgpu.Promise[list[typing.Any]]:
+        """
+        The same, to be awaited.
+        """
+    def get_compilation_info_sync(self, /) -> list[typing.Any]:
+        """
+        What the compiler has to say: nothing. Mistakes are raised where the module is made.
+        """
+
+@final
 class SignalPipe:
     """
     Where Python's C-level handler writes the number of each signal: the first has the graph drain, the second ends the process.
@@ -297,19 +868,51 @@ class SignalPipe:
         """
 
 @final
-class Texture:
+class Texture(Object):
     """
-    A texture of a frame: the engine's own. `streamlib` uses it for no other frame while this lives.
+    Texels on the GPU: the program's own, or the very texture of a frame.
+
+    That of a frame is used like any other; `streamlib` uses it for no other frame while this, or what refers to it, lives. Once the frame was
+    sent, it cannot be written; it can never be destroyed, as it is the pool's.
     """
     def __repr__(self, /) -> str: ...
-    def create_view(self, /) -> TextureView:
+    def create_view(
+        self,
+        /,
+        *,
+        label: str = "",
+        format: str | None = None,
+        dimension: str | None = None,
+        usage: int | str | None = None,
+        aspect: str = "all",
+        base_mip_level: SupportsIndex = 0,
+        mip_level_count: SupportsIndex | None = None,
+        base_array_layer: SupportsIndex = 0,
+        array_layer_count: SupportsIndex | None = None,
+    ) -> TextureView:
         """
-        A view of the whole texture.
+        A view: of the whole texture, unless told.
+        """
+    @property
+    def depth_or_array_layers(self, /) -> int:
+        """
+        In texels of a 3D texture, else how many layers there are.
+        """
+    def destroy(self, /) -> None:
+        """
+        Frees its memory now, whoever refers to it; whatever is submitted with it from then on is refused.
+
+        Raises `streamlib.InvalidArgumentError` for a frame's texture: it is the pool's.
+        """
+    @property
+    def dimension(self, /) -> str:
+        """
+        `1d`, `2d` or `3d`.
         """
     @property
     def format(self, /) -> str:
         """
-        WebGPU's name of the format: `rgba8unorm` or `r8unorm`.
+        WebGPU's name of the format: `rgba8unorm`. Frames have `rgba8unorm` or `r8unorm`.
         """
     @property
     def height(self, /) -> int:
@@ -317,14 +920,25 @@ class Texture:
         In texels.
         """
     @property
+    def mip_level_count(self, /) -> int:
+        """
+        How many mip levels there are.
+        """
+    @property
+    def sample_count(self, /) -> int:
+        """
+        How many samples a texel has.
+        """
+    @property
     def size(self, /) -> tuple[int, int, int]:
         """
-        `(width, height, 1)` in texels: formats with several planes, or several pixels a texel, have other sizes than the picture.
+        `(width, height, depth_or_array_layers)` in texels. Frames of formats with several planes, or several pixels a texel, have other sizes
+        than the picture.
         """
     @property
     def usage(self, /) -> int:
         """
-        What it may be used for: WebGPU's `GPUTextureUsage` flags.
+        What it may be used for: `TextureUsage` flags.
         """
     @property
     def width(self, /) -> int:
@@ -333,10 +947,15 @@ class Texture:
         """
 
 @final
-class TextureView:
+class TextureView(Object):
     """
     A view of a texture, which it keeps alive.
     """
+    @property
+    def size(self, /) -> tuple[int, int, int]:
+        """
+        That of the texture.
+        """
     @property
     def texture(self, /) -> Texture:
         """
@@ -507,6 +1126,11 @@ class VideoFrame:
         Raises `streamlib.InvalidArgumentError` if the frame was sent already.
         """
 
+def adapters() -> list[Adapter]:
+    """
+    The adapters that can serve, the best first; if the GPU is open, the one that it is on is the first, by whichever name.
+    """
+
 def attachments_elsewhere() -> int:
     """
     How often threads of the engine that have no Python to run have taken the interpreter's lock: never.
@@ -534,6 +1158,11 @@ def gpu(*, adapter: str | None = None, budget_bytes: SupportsIndex | None = None
 
     `adapter` is a part of the adapter's name; `budget_bytes` bounds the textures and buffers that may exist at once. Both only matter to
     the call that opens it: later ones raise `streamlib.BusyError` if they ask for something else.
+    """
+
+def gpu_objects() -> dict[str, int]:
+    """
+    How many objects of wgpu's somebody holds, on the GPU that is open: streamlib's own and the program's.
     """
 
 def has_screen() -> bool:

@@ -41,6 +41,11 @@ class Error(Exception):
     """The node it happened in, if it happened in one."""
 
     @property
+    def message(self) -> str:
+        """What happened, as text."""
+        return str(self)
+
+    @property
     def is_recoverable(self) -> bool:
         """Whether the same call may succeed later without anybody changing the program."""
         return self.kind in {"busy", "device_lost", "disconnected", "stalled"}
@@ -76,7 +81,7 @@ class BusyError(Error):
     kind = "busy"
 
 
-class UnsupportedError(Error):
+class UnsupportedError(Error, RuntimeError):
     """The machine, the driver or the build cannot do it."""
 
     kind = "unsupported"
@@ -94,7 +99,7 @@ class DeviceLostError(Error):
     kind = "device_lost"
 
 
-class GpuError(Error):
+class GpuError(Error, RuntimeError):
     """The GPU refused a command."""
 
     kind = "gpu"

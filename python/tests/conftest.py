@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -45,3 +46,25 @@ def nothing_left(gpu: sl.GpuContext) -> Iterator[None]:
     before = alive()
     yield
     assert alive() == before
+
+
+def gpu_objects() -> dict[str, int]:
+    """Count what wgpu says is alive, the pools' textures and buffers apart: those wait to be used again."""
+    gc.collect()
+    gpu = sl.gpu()
+    gpu.wait_idle()
+    counts, pools = sl.debug.gpu_objects(), json.loads(gpu._statistics())
+    pooled = pools["textures"]["allocated"]
+    counts["textures"] -= pooled
+    counts["views"] -= pooled
+    counts["buffers"] -= pools["staging"]["allocated"] + pools["buffers"]["allocated"]
+    counts["bind_groups"] -= pools["kernels"]["bind_groups"]
+    return counts
+
+
+@pytest.fixture
+def nothing_left_on_the_gpu(gpu: sl.GpuContext) -> Iterator[None]:
+    """Check that the test leaves no object of wgpu's behind."""
+    before = gpu_objects()
+    yield
+    assert gpu_objects() == before

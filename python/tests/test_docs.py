@@ -1,4 +1,4 @@
-"""The code of `docs/python.md` and of the README, run as it stands there."""
+"""The code of `docs/python.md`, `docs/webgpu.md` and the README, run as it stands there."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def run(program: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_guide_is_one_program(tmp_path: Path) -> None:
-    pieces = code("docs/python.md")
-    assert len(pieces) >= 8
+@pytest.mark.parametrize(("page", "least"), [("docs/python.md", 8), ("docs/webgpu.md", 4)])
+def test_a_page_is_one_program(page: str, least: int, tmp_path: Path) -> None:
+    pieces = code(page)
+    assert len(pieces) >= least
     run("\n".join(pieces), tmp_path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+
+import streamlib as sl
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -114,3 +117,17 @@ def test_two_pictures_lie_side_by_side(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
 def test_each_example_is_tested(name: str) -> None:
     assert f'"{name}"' in Path(__file__).read_text()
+
+
+def test_the_contrast_is_evened_out(tmp_path: Path) -> None:
+    run("raw_webgpu.py", "even.mp4", cwd=tmp_path)
+    assert len(pictures(tmp_path / "even.mp4")) == 90
+    # The first frame, beside numpy's arithmetic on a dull picture.
+    even = runpy.run_path(str(EXAMPLES / "raw_webgpu.py"))["EvenContrast"]()
+    even.setup(sl.gpu())
+    dull = np.full((48, 64, 4), 255, np.uint8)
+    dull[..., :3] = np.random.default_rng(3).normal(90, 8, (48, 64, 1)).clip(0, 255)
+    after = even.process(sl.VideoFrame.from_numpy(dull)).to_numpy()
+    levels = np.cumsum(np.bincount(dull[..., 0].ravel(), minlength=256)) / (48 * 64)
+    assert abs(after[..., 0] - 255 * levels[dull[..., 0]]).max() <= 2
+    assert after[..., 0].std() > 60 > 20 > dull[..., 0].std()

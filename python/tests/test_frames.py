@@ -317,7 +317,7 @@ def test_descriptions(gpu: sl.GpuContext) -> None:
     assert repr(frame) == "<streamlib.VideoFrame #1 rgba8 6x4 at 7 ns>"
     assert frame.alpha == "opaque"
     assert 0 <= frame.age < 60
-    assert repr(frame.texture) == "<streamlib.Texture rgba8unorm 6x4>"
+    assert repr(frame.texture) == "<streamlib.webgpu.Texture 'streamlib frame' rgba8unorm 6x4>"
     assert gpu.adapter in repr(gpu)
     gpu.wait_idle()
     assert frame.is_ready

@@ -1,82 +1,185 @@
-//! A frame's texture.
+//! Textures: the program's own, and those of frames.
 
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use streamlib::wgpu;
+use streamlib::{Error, ErrorKind, VideoFrame, wgpu};
 
-use crate::debug::{Alive, Holding, Kind};
+use super::object::{Object, make, some};
+use super::words::{name_of, texture_usages, word};
+use crate::debug::{Holding, Kind};
+use crate::errors::Outcome;
 
-/// A texture of a frame: the engine's own. `streamlib` uses it for no other frame while this lives.
-#[pyclass(frozen, weakref, module = "streamlib")]
-pub struct Texture {
-    texture: Arc<wgpu::Texture>,
-    /// So that it is seen among the leases, and in the budget.
-    frame: streamlib::VideoFrame,
+/// A frame that something of WebGPU's refers to: as long as that lives, its texture is used for no other frame.
+pub(crate) struct Kept {
+    pub(crate) frame: VideoFrame,
     _holding: Holding,
 }
 
+/// Texels on the GPU: the program's own, or the very texture of a frame.
+///
+/// That of a frame is used like any other; `streamlib` uses it for no other frame while this, or what refers to it, lives. Once the frame was
+/// sent, it cannot be written; it can never be destroyed, as it is the pool's.
+#[pyclass(frozen, extends = Object, module = "streamlib.webgpu")]
+pub struct Texture {
+    raw: Arc<wgpu::Texture>,
+    kept: Option<Arc<Kept>>,
+}
+
 impl Texture {
-    pub(crate) fn new(py: Python<'_>, frame: streamlib::VideoFrame) -> Self {
-        let holding = Holding::new(py, Kind::Texture, frame.lease_id());
-        Self { texture: frame.texture(), frame, _holding: holding }
+    pub(crate) fn of_frame<'py>(py: Python<'py>, gpu: &streamlib::GpuContext, frame: &VideoFrame) -> Outcome<Bound<'py, Self>> {
+        let kept = Kept { frame: frame.clone(), _holding: Holding::new(py, frame.lease_id()) };
+        make(py, Kind::Texture, gpu, "streamlib frame", Self { raw: frame.texture(), kept: Some(Arc::new(kept)) })
     }
 
-    pub(crate) fn frame(&self) -> &streamlib::VideoFrame {
-        &self.frame
+    pub(super) fn new<'py>(
+        py: Python<'py>,
+        gpu: &streamlib::GpuContext,
+        label: &str,
+        texture: wgpu::Texture,
+    ) -> Outcome<Bound<'py, Self>> {
+        make(py, Kind::Texture, gpu, label, Self { raw: Arc::new(texture), kept: None })
+    }
+
+    /// The frame that it is of.
+    pub(crate) fn frame(&self) -> Option<&VideoFrame> {
+        self.kept.as_ref().map(|kept| &kept.frame)
+    }
+
+    pub(super) fn raw(&self) -> &wgpu::Texture {
+        &self.raw
+    }
+
+    pub(super) fn kept(&self) -> Option<&Arc<Kept>> {
+        self.kept.as_ref()
     }
 }
 
 #[pymethods]
 impl Texture {
-    /// `(width, height, 1)` in texels: formats with several planes, or several pixels a texel, have other sizes than the picture.
+    /// `(width, height, depth_or_array_layers)` in texels. Frames of formats with several planes, or several pixels a texel, have other sizes
+    /// than the picture.
     #[getter]
     fn size(&self) -> (u32, u32, u32) {
-        (self.texture.width(), self.texture.height(), self.texture.depth_or_array_layers())
+        (self.width(), self.height(), self.depth_or_array_layers())
     }
 
     /// In texels.
     #[getter]
     fn width(&self) -> u32 {
-        self.texture.width()
+        self.raw.width()
     }
 
     /// In texels.
     #[getter]
     fn height(&self) -> u32 {
-        self.texture.height()
+        self.raw.height()
     }
 
-    /// WebGPU's name of the format: `rgba8unorm` or `r8unorm`.
+    /// In texels of a 3D texture, else how many layers there are.
     #[getter]
-    fn format(&self) -> &'static str {
-        match self.texture.format() {
-            wgpu::TextureFormat::R8Unorm => "r8unorm",
-            _ => "rgba8unorm",
-        }
+    fn depth_or_array_layers(&self) -> u32 {
+        self.raw.depth_or_array_layers()
     }
 
-    /// What it may be used for: WebGPU's `GPUTextureUsage` flags.
+    /// How many mip levels there are.
+    #[getter]
+    fn mip_level_count(&self) -> u32 {
+        self.raw.mip_level_count()
+    }
+
+    /// How many samples a texel has.
+    #[getter]
+    fn sample_count(&self) -> u32 {
+        self.raw.sample_count()
+    }
+
+    /// `1d`, `2d` or `3d`.
+    #[getter]
+    fn dimension(&self) -> String {
+        name_of(&self.raw.dimension())
+    }
+
+    /// WebGPU's name of the format: `rgba8unorm`. Frames have `rgba8unorm` or `r8unorm`.
+    #[getter]
+    fn format(&self) -> String {
+        name_of(&self.raw.format())
+    }
+
+    /// What it may be used for: `TextureUsage` flags.
     #[getter]
     fn usage(&self) -> u32 {
-        self.texture.usage().bits()
+        self.raw.usage().bits()
     }
 
-    /// A view of the whole texture.
-    fn create_view(slf: &Bound<'_, Self>) -> TextureView {
-        TextureView { texture: slf.clone().unbind(), _alive: Alive::new(Kind::TextureView) }
+    fn __repr__(this: &Bound<'_, Self>) -> String {
+        let (width, height, layers) = this.get().size();
+        let layers = if layers == 1 { String::new() } else { format!("x{layers}") };
+        this.as_super().get().described("Texture", &format!(" {} {width}x{height}{layers}", this.get().format()))
     }
 
-    fn __repr__(&self) -> String {
-        format!("<streamlib.Texture {} {}x{}>", self.format(), self.width(), self.height())
+    /// A view: of the whole texture, unless told.
+    #[pyo3(signature = (*, label="", format=None, dimension=None, usage: "int | str | None"=None, aspect="all", base_mip_level=0, mip_level_count=None, base_array_layer=0, array_layer_count=None) -> "TextureView")]
+    #[allow(clippy::too_many_arguments, reason = "they are the specification's, by name")]
+    fn create_view<'py>(
+        this: &Bound<'py, Self>,
+        label: &str,
+        format: Option<&str>,
+        dimension: Option<&str>,
+        usage: Option<&Bound<'py, PyAny>>,
+        aspect: &str,
+        base_mip_level: u32,
+        mip_level_count: Option<u32>,
+        base_array_layer: u32,
+        array_layer_count: Option<u32>,
+    ) -> Outcome<Bound<'py, TextureView>> {
+        let gpu = this.as_super().get().gpu();
+        let usage = usage.map(|usage| texture_usages("usage", usage)).transpose()?;
+        let descriptor = wgpu::TextureViewDescriptor {
+            label: some(label),
+            format: format.map(|format| word("format", format)).transpose()?,
+            dimension: dimension.map(|dimension| word("dimension", dimension)).transpose()?,
+            // None is all that the texture has.
+            usage: usage.filter(|usage| !usage.is_empty()),
+            aspect: word("aspect", aspect)?,
+            base_mip_level,
+            mip_level_count,
+            base_array_layer,
+            array_layer_count,
+        };
+        let raw = gpu.raw().create_view(&this.get().raw, &descriptor)?;
+        make(this.py(), Kind::TextureView, gpu, label, TextureView { raw, texture: this.clone().unbind() })
+    }
+
+    /// Frees its memory now, whoever refers to it; whatever is submitted with it from then on is refused.
+    ///
+    /// Raises `streamlib.InvalidArgumentError` for a frame's texture: it is the pool's.
+    fn destroy(this: &Bound<'_, Self>) -> Outcome<()> {
+        if this.get().kept.is_some() {
+            return Err(Error::new(ErrorKind::InvalidArgument, "a frame's texture cannot be destroyed: it is the pool's")
+                .hint("let go of the frame and of what refers to it")
+                .into());
+        }
+        this.get().raw.destroy();
+        Ok(())
     }
 }
 
 /// A view of a texture, which it keeps alive.
-#[pyclass(frozen, weakref, module = "streamlib")]
+#[pyclass(frozen, extends = Object, module = "streamlib.webgpu")]
 pub struct TextureView {
+    raw: wgpu::TextureView,
     texture: Py<Texture>,
-    _alive: Alive,
+}
+
+impl TextureView {
+    pub(super) fn raw(&self) -> &wgpu::TextureView {
+        &self.raw
+    }
+
+    pub(super) fn kept(&self) -> Option<&Arc<Kept>> {
+        self.texture.get().kept()
+    }
 }
 
 #[pymethods]
@@ -85,5 +188,11 @@ impl TextureView {
     #[getter]
     fn texture(&self, py: Python<'_>) -> Py<Texture> {
         self.texture.clone_ref(py)
+    }
+
+    /// That of the texture.
+    #[getter]
+    fn size(&self) -> (u32, u32, u32) {
+        self.texture.get().size()
     }
 }

@@ -1,0 +1,335 @@
+"""WebGPU in processors: frames' textures, the order of what is recorded, and the one device."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import INVERT
+from support import Look, pattern
+
+import streamlib as sl
+from streamlib import webgpu
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+FILL = """
+@group(0) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;
+@compute @workgroup_size(8, 8)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    textureStore(dst, id.xy, vec4f(0.2, 0.4, 0.6, 1.0));
+}
+"""
+FILLED = np.array([51, 102, 153, 255], np.uint8)
+
+DOUBLE = """
+@group(0) @binding(0) var<storage, read_write> numbers: array<u32>;
+@compute @workgroup_size(1)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    numbers[id.x] = 2u * numbers[id.x];
+}
+"""
+
+
+def fill(device: webgpu.Device, texture: webgpu.Texture) -> webgpu.CommandBuffer:
+    """Record a pass that fills a texture, with the layout that the shader says."""
+    module = device.create_shader_module(code=FILL)
+    pipeline = device.create_compute_pipeline(layout="auto", compute={"module": module})
+    group = device.create_bind_group(
+        label="filled", layout=pipeline.get_bind_group_layout(0), entries=[{"binding": 0, "resource": texture.create_view()}]
+    )
+    encoder = device.create_command_encoder(label="fill")
+    commands = encoder.begin_compute_pass()
+    commands.set_pipeline(pipeline)
+    commands.set_bind_group(0, group)
+    commands.dispatch_workgroups(-(-texture.width // 8), -(-texture.height // 8))
+    commands.end()
+    return encoder.finish(label="fill")
+
+
+def sent(gpu: sl.GpuContext) -> sl.VideoFrame:
+    """Make a frame that went through a graph: nobody may change it."""
+    kept = []
+
+    @sl.processor
+    def keep(frame: sl.VideoFrame) -> sl.VideoFrame:
+        kept.append(frame)
+        return frame
+
+    graph = sl.Graph()
+    graph.chain(pattern(16, 16), keep(), sl.Null())
+    graph.run(offline=True, frames=1)
+    return kept.pop()
+
+
+def test_a_frame_s_texture_is_any_texture(gpu: sl.GpuContext) -> None:
+    frame = gpu.frame(20, 12)
+    texture = frame.texture
+    assert isinstance(texture, webgpu.Texture)
+    assert (texture.size, texture.format, texture.dimension) == ((20, 12, 1), "rgba8unorm", "2d")
+    assert texture.create_view().texture is not None
+    assert not frame.is_ready
+    gpu.device.queue.submit([fill(gpu.device, texture)])
+    assert (frame.to_numpy() == FILLED).all()
+    copied = gpu.device.queue.read_texture({"texture": texture, "origin": (4, 2)}, {}, (3, 2))
+    assert copied.nbytes == 3 * 2 * 4
+    assert (np.frombuffer(copied, np.uint8).reshape(-1, 4) == FILLED).all()
+
+
+def test_texels_are_written_to_a_frame(gpu: sl.GpuContext) -> None:
+    frame = gpu.frame(6, 4)
+    pixels = np.arange(6 * 4 * 4, dtype=np.uint8).reshape(4, 6, 4)
+    gpu.device.queue.write_texture({"texture": frame.texture}, pixels, {"bytes_per_row": 24}, (6, 4))
+    assert (frame.to_numpy() == pixels).all()
+
+
+def test_a_frame_is_copied_to_another(gpu: sl.GpuContext) -> None:
+    source = sl.VideoFrame.from_numpy(np.random.default_rng(1).integers(0, 256, (8, 8, 4), np.uint8))
+    out = source.like()
+    encoder = gpu.device.create_command_encoder()
+    encoder.copy_texture_to_texture({"texture": source.texture}, {"texture": out.texture}, (8, 8))
+    gpu.device.queue.submit([encoder.finish()])
+    assert (out.to_numpy() == source.to_numpy()).all()
+
+
+@sl.processor
+class Between:
+    """Kernels and raw commands, in turns: what comes later sees what comes before."""
+
+    def setup(self, gpu: sl.GpuContext) -> None:
+        self.device = gpu.device
+        self.invert = gpu.kernel(INVERT)
+
+    def process(self, frame: sl.VideoFrame) -> sl.VideoFrame:
+        first, second, out = frame.like(), frame.like(), frame.like()
+        self.invert(src=frame, dst=first)
+        encoder = self.device.create_command_encoder()
+        encoder.copy_texture_to_texture({"texture": first.texture}, {"texture": second.texture}, frame.texture.size)
+        self.device.queue.submit([encoder.finish()])
+        self.invert(src=second, dst=out)
+        return out
+
+
+def test_raw_commands_keep_the_order_of_the_calls() -> None:
+    before, after = Look(), Look()
+    graph = sl.Graph()
+    source = graph.add(pattern(40, 24))
+    graph.chain(source, Between(), after)
+    graph.connect(source, graph.add(before))
+    graph.run(offline=True, frames=10)
+    assert len(after.arrays) == 10
+    for one, other in zip(before.arrays, after.arrays, strict=True):
+        assert (one == other).all()
+
+
+def test_what_raw_commands_write_goes_on() -> None:
+    @sl.processor
+    class Filled:
+        def setup(self, gpu: sl.GpuContext) -> None:
+            self.device = gpu.device
+
+        def process(self, frame: sl.VideoFrame) -> sl.VideoFrame:
+            out = frame.like()
+            self.device.queue.submit([fill(self.device, out.texture)])
+            return out
+
+    look = Look()
+    graph = sl.Graph()
+    graph.chain(pattern(24, 16), Filled(), look)
+    graph.run(offline=True, frames=3)
+    assert len(look.arrays) == 3
+    assert all((array == FILLED).all() for array in look.arrays)
+
+
+def test_what_was_recorded_and_not_submitted_is_not_written() -> None:
+    @sl.processor
+    class Forgetful:
+        def setup(self, gpu: sl.GpuContext) -> None:
+            self.device = gpu.device
+
+        def process(self, frame: sl.VideoFrame) -> sl.VideoFrame:
+            out = frame.like()
+            fill(self.device, out.texture)
+            return out
+
+    graph = sl.Graph()
+    graph.chain(pattern(24, 16), Forgetful(), sl.Null())
+    with pytest.raises(sl.Error, match="nothing was drawn") as raised:
+        graph.run(offline=True, frames=3)
+    assert raised.value.node == "forgetful"
+
+
+def test_a_frame_that_was_sent_cannot_be_written(gpu: sl.GpuContext) -> None:
+    frame = sent(gpu)
+    pixels = frame.to_numpy(copy=True)
+    texture, device = frame.texture, gpu.device
+    refused = pytest.raises(sl.InvalidArgumentError, match="a frame that was written to a port cannot be changed")
+    with refused:
+        fill(device, texture)
+    with refused:
+        device.queue.write_texture({"texture": texture}, bytes(1024), {"bytes_per_row": 64}, (16, 16))
+    encoder = device.create_command_encoder()
+    with refused:
+        encoder.copy_texture_to_texture({"texture": gpu.frame(16, 16).texture}, {"texture": texture}, (16, 16))
+    buffer = device.create_buffer(size=256 * 16, usage="COPY_SRC | COPY_DST")
+    with refused:
+        encoder.copy_buffer_to_texture({"buffer": buffer, "bytes_per_row": 256}, {"texture": texture}, (16, 16))
+    # To read it is fine, in the very encoder that refused the rest.
+    encoder.copy_texture_to_buffer({"texture": texture}, {"buffer": buffer, "bytes_per_row": 256}, (16, 16))
+    device.queue.submit([encoder.finish()])
+    rows = np.frombuffer(device.queue.read_buffer(buffer), np.uint8).reshape(16, 256)
+    assert (rows[:, :64].reshape(16, 16, 4) == pixels).all()
+    assert (frame.to_numpy() == pixels).all()
+
+
+def test_commands_that_write_a_frame_are_refused_once_it_was_sent(gpu: sl.GpuContext) -> None:
+    late: list[webgpu.CommandBuffer] = []
+
+    @sl.processor
+    class Late:
+        """Records twice that it fills its frame, and submits once."""
+
+        def setup(self, gpu: sl.GpuContext) -> None:
+            self.device = gpu.device
+
+        def process(self, frame: sl.VideoFrame) -> sl.VideoFrame:
+            out = frame.like()
+            late.append(fill(self.device, out.texture))
+            self.device.queue.submit([fill(self.device, out.texture)])
+            return out
+
+    graph = sl.Graph()
+    graph.chain(pattern(16, 16), Late(), sl.Null())
+    graph.run(offline=True, frames=1)
+    with pytest.raises(sl.InvalidArgumentError, match="a frame that was written to a port cannot be changed"):
+        gpu.device.queue.submit(late)
+    late.clear()
+
+
+def test_a_frame_s_texture_is_the_pool_s(gpu: sl.GpuContext) -> None:
+    frame = gpu.frame(8, 8)
+    with pytest.raises(sl.InvalidArgumentError, match="a frame's texture cannot be destroyed: it is the pool's"):
+        frame.texture.destroy()
+    own = gpu.device.create_texture(label="mine", size=(8, 8), format="rgba8unorm", usage="COPY_SRC | COPY_DST")
+    with pytest.raises(ValueError, match="argument 'texture': it is no frame's"):
+        frame.with_texture(own)
+    own.destroy()
+    with pytest.raises(sl.GpuError, match=r"'mine'.*destroyed"):
+        gpu.device.queue.read_texture({"texture": own}, {}, (8, 8))
+
+
+def test_what_refers_to_a_frame_keeps_it(gpu: sl.GpuContext) -> None:
+    frame = gpu.frame(33, 35)
+    commands = fill(gpu.device, frame.texture)
+    del frame
+    mine = [lease for lease in sl.Graph().leases() if lease["what"].endswith("33x35")]
+    assert len(mine) == 1
+    assert mine[0]["holders"], mine
+    gpu.device.queue.submit([commands])
+    assert not [lease for lease in sl.Graph().leases() if lease["what"].endswith("33x35")]
+
+
+def test_kernels_take_buffers(gpu: sl.GpuContext) -> None:
+    numbers = gpu.device.create_buffer_with_data(data=np.arange(5, dtype=np.uint32), usage="STORAGE | COPY_SRC")
+    double = gpu.kernel(DOUBLE, label="double")
+    double(numbers=numbers)
+    double.dispatch_workgroups((3, 1, 1), numbers=numbers)
+    assert gpu.device.queue.read_buffer(numbers).cast("I").tolist() == [0, 4, 8, 6, 8]
+    with pytest.raises(TypeError, match=r"argument 'numbers': expected a webgpu.Buffer, got ndarray"):
+        double(numbers=np.zeros(3))
+    with pytest.raises(ValueError, match="kernel 'double' was given a buffer as 'numbers' that is not for `STORAGE`"):
+        double(numbers=gpu.device.create_buffer(size=16, usage="COPY_DST"))
+
+
+def test_there_is_one_device(gpu: sl.GpuContext) -> None:
+    adapter = webgpu.gpu.request_adapter_sync()
+    device = adapter.request_device_sync(label="mine")
+    assert device == gpu.device
+    assert device.label == "mine"
+    assert hash(device) == hash(gpu.device)
+    assert device != adapter
+    assert device.adapter.summary == adapter.summary
+    lacking = sorted(adapter.features - device.features)
+    if lacking:
+        with pytest.raises(sl.UnsupportedError, match="with which the GPU was not opened"):
+            adapter.request_device_sync(required_features=lacking[:1])
+    with pytest.raises(sl.UnsupportedError, match="the limit maxBindGroups of the adapter is"):
+        adapter.request_device_sync(required_limits={"max-bind-groups": 10_000})
+
+
+def python(program: str) -> str:
+    """Run a program of its own."""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_device_that_is_made_first_is_adopted() -> None:
+    assert (
+        python("""
+import streamlib as sl
+from streamlib import webgpu
+adapter = webgpu.gpu.request_adapter_sync()
+feature = sorted(adapter.features - {"shader-f16"})[0]
+device = adapter.request_device_sync(required_features=[feature])
+assert feature in device.features
+assert sl.gpu().device == device
+graph = sl.Graph()
+seen = []
+
+@sl.processor
+class Same:
+    def setup(self, gpu: sl.GpuContext) -> None:
+        seen.append(gpu.device == device)
+
+    def process(self, frame: sl.VideoFrame) -> None:
+        try:
+            device.destroy()
+        except sl.BusyError as error:
+            seen.append(str(error))
+
+graph.chain(sl.TestPattern(size=(16, 16)), Same())
+graph.run(offline=True, frames=1)
+print(seen)
+""")
+        == "[True, 'the device is in use: a graph runs on it; stop it first']\n"
+    )
+
+
+def test_devices_are_not_mixed_and_a_destroyed_one_says_so() -> None:
+    assert (
+        python("""
+import streamlib as sl
+from streamlib import webgpu
+first = sl.gpu().device
+buffer = first.create_buffer(label="old", size=16, usage="COPY_SRC | STORAGE")
+frame = sl.gpu().frame(8, 8)
+first.destroy()
+for call in (lambda: first.create_buffer(size=16, usage=1), lambda: first.queue.read_buffer(buffer)):
+    try:
+        call()
+    except sl.DeviceLostError:
+        print("lost")
+second = sl.gpu().device
+assert second != first
+second.create_buffer(size=16, usage="STORAGE")
+layout = second.create_bind_group_layout(entries=[{"binding": 0, "visibility": "COMPUTE", "buffer": {"type": "storage"}}])
+for call in (
+    lambda: second.queue.read_buffer(buffer),
+    lambda: second.create_bind_group(layout=layout, entries=[{"binding": 0, "resource": buffer}]),
+    lambda: second.queue.read_texture({"texture": frame.texture}, {}, (8, 8)),
+):
+    try:
+        call()
+    except ValueError as error:
+        print(error)
+""")
+        == """lost
+lost
+argument 'buffer': 'old' is of another GPU device
+argument 'entries[0].resource': 'old' is of another GPU device
+argument 'source.texture': 'streamlib frame' is of another GPU device
+"""
+    )
