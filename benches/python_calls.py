@@ -1,4 +1,5 @@
-"""What Python costs: a kernel called from Rust, from Python and through wgpu-py, and a processor that returns its frame.
+"""What Python costs: a kernel called from Rust, from Python and through wgpu-py; WebGPU itself, streamlib's and wgpu-py's; a processor that
+returns its frame.
 
 `make bench-python` runs it, in a Rust program that embeds Python. Those that are compared take turns, call by call, each on an idle
 queue; what is said are medians. Where seconds lie, on a shared machine or with a driver that wakes a thread of its own for each
@@ -8,6 +9,7 @@ driver out.
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import statistics
@@ -17,8 +19,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import streamlib as sl
+from streamlib import webgpu
 
 WGSL = (Path(__file__).parent / "kernel_call.wgsl").read_text()
 WARM_UP = 100
@@ -74,24 +78,22 @@ def from_python() -> Caller:
     return Caller("Python", call, gpu.wait_idle)
 
 
-def from_wgpu_py() -> Caller | None:
-    """Do the same with wgpu-py: uniform, bind group, encoder, pass, submission. Its textures are made beforehand."""
-    try:
-        import wgpu
-    except ImportError:
-        return None
+def through(name: str, wgpu: Any, wait: Call | None = None, writes_uniform: bool = False) -> Caller:
+    """Do the same with WebGPU itself, wgpu-py's or streamlib's: bind group, encoder, pass, submission. Textures are made beforehand."""
     device = wgpu.gpu.request_adapter_sync().request_device_sync()
     usage = wgpu.TextureUsage.TEXTURE_BINDING | wgpu.TextureUsage.STORAGE_BINDING
     textures = [device.create_texture(size=(64, 64, 1), format="rgba8unorm", usage=usage) for _ in range(2)]
     views = [texture.create_view() for texture in textures]
-    uniform = device.create_buffer(size=32, usage=wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST)
+    ball = struct.pack("8f", 32, 32, 10, 0, 1, 0.4, 0, 1)
+    uniform = device.create_buffer_with_data(data=ball, usage=wgpu.BufferUsage.UNIFORM | wgpu.BufferUsage.COPY_DST)
     idle = device.create_buffer(size=4, usage=wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST)
     module = device.create_shader_module(code=WGSL)
     pipeline = device.create_compute_pipeline(layout="auto", compute={"module": module, "entry_point": "main"})
     layout = pipeline.get_bind_group_layout(0)
 
     def call() -> None:
-        device.queue.write_buffer(uniform, 0, struct.pack("8f", 32, 32, 10, 0, 1, 0.4, 0, 1))
+        if writes_uniform:
+            device.queue.write_buffer(uniform, 0, ball)
         entries = [
             {"binding": 0, "resource": views[0]},
             {"binding": 1, "resource": views[1]},
@@ -106,11 +108,16 @@ def from_wgpu_py() -> Caller | None:
         compute.end()
         device.queue.submit([encoder.finish()])
 
-    def wait() -> None:
-        # Its own way of waiting for the queue fails in 0.32; to read a buffer waits, too.
-        device.queue.read_buffer(idle)
+    # wgpu-py's own way of waiting for the queue fails in 0.32; to read a buffer waits, too.
+    return Caller(name, call, wait or (lambda: device.queue.read_buffer(idle)))
 
-    return Caller("wgpu-py", call, wait)
+
+def wgpu_py() -> Any:
+    """Find wgpu-py, if it is installed."""
+    try:
+        return importlib.import_module("wgpu")
+    except ImportError:
+        return None
 
 
 def returns_its_frame(frames: int = 5000) -> float:
@@ -126,24 +133,33 @@ def returns_its_frame(frames: int = 5000) -> float:
     return done["nodes"]["passed"]["process_us"]["p50"]
 
 
-def seconds(callers: list[Caller]) -> None:
-    """Say how long a call takes."""
+def times_of(callers: list[Caller]) -> dict[str, float]:
+    """Say how long a call takes; give the medians."""
     times: dict[str, list[float]] = {caller.name: [] for caller in callers}
     for turn in range(WARM_UP + CALLS):
         for caller in callers:
             time = caller.microseconds()
             if turn >= WARM_UP:
                 times[caller.name].append(time)
-    print(f"kernel recorded and submitted, idle queue ({sl.gpu().adapter}), {CALLS} calls each in turn:")
     for name, measured in times.items():
         median, fast = statistics.median(measured), statistics.quantiles(measured, n=10)[0]
-        print(f"  from {name:7} {median:7.1f} us  (a tenth is below {fast:.1f})")
-    median = {name: statistics.median(measured) for name, measured in times.items()}
+        print(f"  from {name:9} {median:7.1f} us  (a tenth is below {fast:.1f})")
+    return {name: statistics.median(measured) for name, measured in times.items()}
+
+
+def seconds(callers: list[Caller], raw: list[Caller]) -> None:
+    """Say how long a call takes, of a kernel and of WebGPU itself."""
+    print(f"kernel recorded and submitted, idle queue ({sl.gpu().adapter}), {CALLS} calls each in turn:")
+    median = times_of(callers)
     print(f"  Python beyond Rust {median['Python'] - median['Rust']:.1f} us; limit 10")
     if "wgpu-py" in median:
         print(f"  wgpu-py is {median['wgpu-py'] / median['Python']:.1f} times dearer than streamlib from Python; limit 6")
     else:
         print("  wgpu-py: not run, it is not installed or has no such adapter")
+    print(f"WebGPU itself: a bind group made, a pass encoded and submitted, idle queue, {CALLS} calls each in turn:")
+    median = times_of(raw)
+    if "wgpu-py" in median:
+        print(f"  wgpu-py is {median['wgpu-py'] / median['webgpu']:.1f} times dearer than streamlib.webgpu; limit 3")
     print(f"a processor that returns its frame: {statistics.median(returns_its_frame() for _ in range(3)):.2f} us a call; limit 5")
     gst_python()
 
@@ -179,9 +195,9 @@ def instructions(names: list[str]) -> None:
             parts = [out.with_name(f"out.{part}-01").read_text() for part in [2, 3]]
         waits, calls = (int(re.findall(r"^totals: (\d+)$", part, re.MULTILINE)[0]) for part in parts)
         counted[name] = (calls - waits) / COUNTED
-    print(f"kernel recorded and submitted, idle queue ({sl.gpu().adapter}), instructions of the calling thread:")
+    print(f"instructions of the calling thread, idle queue ({sl.gpu().adapter}); a kernel, then WebGPU itself:")
     for name, counts in counted.items():
-        print(f"  from {name:7} {counts:9,.0f}")
+        print(f"  from {name:9} {counts:9,.0f}")
     print(f"  Python beyond Rust {counted['Python'] - counted['Rust']:,.0f}")
     with tempfile.TemporaryDirectory() as directory:
         totals = []
@@ -193,7 +209,8 @@ def instructions(names: list[str]) -> None:
             totals += re.findall(r"^totals: (\d+)$", out.read_text(), re.MULTILINE)
     print(f"a processor that returns its frame: {(int(totals[1]) - int(totals[0])) / 500:,.0f} instructions a call")
     if "wgpu-py" in counted:
-        print(f"  wgpu-py has {counted['wgpu-py'] / counted['Python']:.1f} times those of streamlib from Python; limit 6")
+        print(f"  a kernel: wgpu-py has {counted['wgpu-py'] / counted['Python']:.1f} times those of streamlib from Python; limit 6")
+        print(f"  WebGPU itself: wgpu-py has {counted['raw-wgpu-py'] / counted['webgpu']:.1f} times those of streamlib.webgpu; limit 3")
 
 
 def gst_python() -> None:
@@ -228,16 +245,18 @@ def main(rust: Callable[[], float], arguments: list[str]) -> None:
     if arguments[0] == "frames":
         returns_its_frame(int(arguments[1]))
         return
+    other = None if "noop" in arguments else wgpu_py()
     callers = [FromRust(rust), from_python()]
-    other = None if "noop" in arguments else from_wgpu_py()
+    raw = [through("webgpu", webgpu, sl.gpu().wait_idle)]
     if other is not None:
-        callers.append(other)
+        callers.append(through("wgpu-py", other, writes_uniform=True))
+        raw.append(through("wgpu-py", other))
     match arguments:
         case ["calls"] | ["calls", "noop"]:
-            seconds(callers)
+            seconds(callers, raw)
         case ["instructions"]:
-            instructions([caller.name for caller in callers])
+            instructions([caller.name for caller in callers] + ["webgpu", "raw-wgpu-py"][: len(raw)])
         case ["count", name]:
-            count(next(caller for caller in callers if caller.name == name))
+            count({**{caller.name: caller for caller in callers}, "webgpu": raw[0], "raw-wgpu-py": raw[-1]}[name])
         case _:
             raise SystemExit(f"unknown arguments {arguments}")
