@@ -28,7 +28,7 @@ macro_rules! kinds {
 
 kinds! {
     Adapter BindGroup BindGroupLayout Buffer CommandBuffer CommandEncoder ComputePass ComputePipeline Declaration Device GpuContext Graph
-    Kernel MappedRange PipelineLayout Pixels QuerySet Queue ReadBack Sampler ShaderModule Texture TextureView VideoFrame
+    Kernel PipelineLayout Pixels QuerySet Queue ReadBack Sampler ShaderModule Texture TextureView VideoFrame
 }
 
 static ALIVE: [AtomicI64; Kind::ALL.len()] = [const { AtomicI64::new(0) }; Kind::ALL.len()];

@@ -40,8 +40,9 @@ pub(crate) fn open_on(
     let mut shared = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
     let opened = shared.as_ref().and_then(Runtime::opened_gpu).filter(|gpu| gpu.check_alive().is_ok());
     if let Some(gpu) = opened {
-        let chosen = &gpu.adapter_choice().chosen;
-        if (&chosen.name, chosen.backend) != (&name, adapter.get_info().backend) {
+        let (chosen, info) = (&gpu.adapter_choice().chosen, adapter.get_info());
+        let identity = |info: &wgpu::AdapterInfo| (info.backend, info.vendor, info.device, info.device_pci_bus_id.clone());
+        if chosen.name != name || identity(chosen) != identity(&info) {
             let message = format!("the GPU is open already, on '{}' and not on '{name}'", chosen.name);
             return Err(Error::new(ErrorKind::Busy, message).hint("there is one device a process: use that"));
         }

@@ -111,6 +111,7 @@ impl Kernel {
                 }
                 Binding::Buffer => {
                     let Ok(buffer) = value.cast::<Buffer>() else { return Err(wrong_type(name, "a webgpu.Buffer", &value)) };
+                    Buffer::check_usable(buffer, name)?;
                     given.buffers.push((name, of(&self.gpu, name, buffer)?.raw().clone()));
                 }
                 Binding::Unused => {}

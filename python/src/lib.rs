@@ -57,7 +57,7 @@ pub mod _native {
     #[pymodule_export]
     use crate::webgpu::{
         Adapter, BindGroup, BindGroupLayout, Buffer, CommandBuffer, CommandEncoder, ComputePass, ComputePipeline, Device,
-        MappedRange, Mapping, Object, PipelineLayout, QuerySet, Queue, Sampler, ShaderModule, Texture, TextureView, adapters,
+        Mapping, Object, PipelineLayout, QuerySet, Queue, Sampler, ShaderModule, Texture, TextureView, adapters,
     };
 
     #[pymodule_export]

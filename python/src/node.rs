@@ -203,7 +203,10 @@ impl Node {
         let (what, hint) = if !frame.is_of(gpu) {
             ("a frame of another GPU device", "one that was taken before the device was lost or closed is void; take a new one")
         } else if !scope::is_written(gpu, frame) {
-            ("a frame that nothing was drawn into", "call a kernel with it, or `write` an array: what it shows is undefined")
+            (
+                "a frame that nothing was drawn into",
+                "call a kernel with it, `write` an array, or submit the commands that write its texture: what it shows is undefined",
+            )
         } else {
             return Ok(());
         };

@@ -32,7 +32,6 @@ __all__ = [
     "GpuContext",
     "Graph",
     "Kernel",
-    "MappedRange",
     "Mapping",
     "Object",
     "PipelineLayout",
@@ -146,7 +145,7 @@ class Buffer(Object):
         """
     def get_mapped_range(self, /, offset: SupportsIndex = 0, size: SupportsIndex | None = None) -> memoryview:
         """
-        The mapped memory itself, as a memoryview that `unmap` releases: to be written, or, if it is mapped for reading, read-only.
+        The mapped memory, or a part of it, as a memoryview that `unmap` releases: to be written, or, if it is mapped for reading, read-only.
         """
     def map_async(self, /, mode: int | str, offset: SupportsIndex = 0, size: SupportsIndex | None = None) -> streamlib.webgpu.Promise[None]:
         """
@@ -166,7 +165,7 @@ class Buffer(Object):
         self, /, buffer_offset: SupportsIndex | None = None, size: SupportsIndex | None = None, *, copy: bool = True
     ) -> memoryview:
         """
-        The mapped bytes, or a part of them: a copy, or, with `copy=False`, a read-only memoryview of the memory itself, which `unmap` releases.
+        The mapped bytes, or a part of them: to be kept, or, with `copy=False`, a read-only memoryview that `unmap` releases.
         """
     @property
     def size(self, /) -> int:
@@ -175,8 +174,8 @@ class Buffer(Object):
         """
     def unmap(self, /) -> None:
         """
-        Gives the memory back to the GPU. Memoryviews that were made of it without a copy are released; as long as arrays that were made
-        from those live, it is refused.
+        Gives the memory back to the GPU, with what was written to it. Memoryviews of it are released; arrays that were made from those keep their
+        bytes, which are the buffer's no more.
         """
     @property
     def usage(self, /) -> int:
@@ -501,7 +500,7 @@ class Device(Object):
         """
         Ends the device. What is done with it or what is of it afterwards raises `streamlib.DeviceLostError`; who needs a GPU then opens another.
 
-        Raises `streamlib.BusyError` while a graph runs on it, and while arrays lie in a buffer's mapped memory.
+        Raises `streamlib.BusyError` while a graph runs on it.
         """
     @property
     def features(self, /) -> set[str]:
@@ -692,17 +691,6 @@ class Kernel:
         """
 
 @final
-class MappedRange:
-    """
-    The memory of a buffer, while it is mapped: what is behind a memoryview without a copy.
-    """
-    @property
-    def __array_interface__(self, /) -> dict[str, Any]:
-        """
-        numpy's protocol: where the bytes lie. They live as long as this object.
-        """
-
-@final
 class Mapping:
     """
     A buffer's memory on its way to the CPU.
@@ -790,7 +778,7 @@ class Queue(Object):
         What is in a texture that has `COPY_SRC`, or in a part of it: rows as close as they can be, or `bytes_per_row` apart. Blocks like
         `read_buffer`.
         """
-    def submit(self, /, command_buffers: SupportsGetItem[int, CommandBuffer]) -> None:
+    def submit(self, /, command_buffers: collections.abc.Iterable[CommandBuffer]) -> None:
         """
         Submits commands, each once. Does not wait for the GPU.
 

@@ -399,7 +399,7 @@ class TestErrorPaths:
 
         @sl.processor
         def unbox(boxed: Boxed) -> sl.VideoFrame:
-            with pytest.raises(sl.InvalidArgumentError, match="a frame that was written to a port cannot be changed"):
+            with pytest.raises(sl.InvalidArgumentError, match="a frame that was sent, or came in, cannot be changed"):
                 boxed.frame.write(ZEROS)
             if boxed.frame.sequence == 2:
                 raise RuntimeError("two")

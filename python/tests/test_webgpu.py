@@ -165,7 +165,7 @@ def test_a_frame_that_was_sent_cannot_be_written(gpu: sl.GpuContext) -> None:
     frame = sent(gpu)
     pixels = frame.to_numpy(copy=True)
     texture, device = frame.texture, gpu.device
-    refused = pytest.raises(sl.InvalidArgumentError, match="a frame that was written to a port cannot be changed")
+    refused = pytest.raises(sl.InvalidArgumentError, match="a frame that was sent, or came in, cannot be changed")
     with refused:
         fill(device, texture)
     with refused:
@@ -203,7 +203,7 @@ def test_commands_that_write_a_frame_are_refused_once_it_was_sent(gpu: sl.GpuCon
     graph = sl.Graph()
     graph.chain(pattern(16, 16), Late(), sl.Null())
     graph.run(offline=True, frames=1)
-    with pytest.raises(sl.InvalidArgumentError, match="a frame that was written to a port cannot be changed"):
+    with pytest.raises(sl.InvalidArgumentError, match="a frame that was sent, or came in, cannot be changed"):
         gpu.device.queue.submit(late)
     late.clear()
 
@@ -241,6 +241,93 @@ def test_kernels_take_buffers(gpu: sl.GpuContext) -> None:
         double(numbers=np.zeros(3))
     with pytest.raises(ValueError, match="kernel 'double' was given a buffer as 'numbers' that is not for `STORAGE`"):
         double(numbers=gpu.device.create_buffer(size=16, usage="COPY_DST"))
+
+
+def test_kernels_refuse_buffers_that_the_gpu_cannot_use(gpu: sl.GpuContext) -> None:
+    double = gpu.kernel(DOUBLE, label="double")
+    gone = gpu.device.create_buffer(label="gone", size=16, usage="STORAGE")
+    gone.destroy()
+    with pytest.raises(ValueError, match="argument 'numbers': buffer 'gone' was destroyed"):
+        double(numbers=gone)
+    held = gpu.device.create_buffer(label="held", size=16, usage="STORAGE", mapped_at_creation=True)
+    with pytest.raises(ValueError, match="argument 'numbers': buffer 'held' is mapped; `unmap` it first"):
+        double(numbers=held)
+    held.unmap()
+    double(numbers=held)
+
+
+def test_what_is_destroyed_after_a_call_was_there_in_it() -> None:
+    @sl.processor
+    class Once:
+        def setup(self, gpu: sl.GpuContext) -> None:
+            self.device = gpu.device
+            self.double = gpu.kernel(DOUBLE)
+
+        def process(self, frame: sl.VideoFrame) -> sl.VideoFrame:
+            numbers = self.device.create_buffer(size=16, usage="STORAGE")
+            self.double(numbers=numbers)
+            numbers.destroy()
+            return frame
+
+    graph = sl.Graph()
+    graph.chain(pattern(16, 16), Once(), sl.Null())
+    assert graph.run(offline=True, frames=3)["nodes"]["once"]["processed"] == 3
+
+
+@pytest.mark.parametrize("workgroups", [None, (0, 2), (2, 2)])
+def test_only_what_is_dispatched_writes(workgroups: tuple[int, ...] | None) -> None:
+    @sl.processor
+    class Bound:
+        """Binds its frame to be written."""
+
+        def setup(self, gpu: sl.GpuContext) -> None:
+            self.device = gpu.device
+            module = self.device.create_shader_module(code=FILL)
+            self.pipeline = self.device.create_compute_pipeline(layout="auto", compute={"module": module})
+
+        def process(self, frame: sl.VideoFrame) -> sl.VideoFrame:
+            out = frame.like()
+            entries: list[webgpu.BindGroupEntry] = [{"binding": 0, "resource": out.texture}]
+            encoder = self.device.create_command_encoder()
+            commands = encoder.begin_compute_pass()
+            commands.set_pipeline(self.pipeline)
+            commands.set_bind_group(0, self.device.create_bind_group(layout=self.pipeline.get_bind_group_layout(0), entries=entries))
+            if workgroups is not None:
+                commands.dispatch_workgroups(*workgroups)
+            commands.end()
+            self.device.queue.submit([encoder.finish()])
+            return out
+
+    graph = sl.Graph()
+    graph.chain(pattern(16, 16), Bound(), sl.Null())
+    if workgroups == (2, 2):
+        graph.run(offline=True, frames=2)
+    else:
+        with pytest.raises(sl.Error, match="nothing was drawn into"):
+            graph.run(offline=True, frames=2)
+
+
+def test_an_entry_point_that_only_reads_may_have_a_frame_that_was_sent(gpu: sl.GpuContext) -> None:
+    module = gpu.device.create_shader_module(
+        code="""
+        @group(0) @binding(0) var src: texture_2d<f32>;
+        @group(0) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;
+        @group(0) @binding(1) var<storage, read_write> sum: f32;
+        @compute @workgroup_size(1) fn reads() { sum = textureLoad(src, vec2u(), 0).x; }
+        @compute @workgroup_size(1) fn writes() { textureStore(dst, vec2u(), vec4f()); }
+        """
+    )
+    texture = sent(gpu).texture
+    number = gpu.device.create_buffer(size=4, usage="STORAGE | COPY_SRC")
+    entries: list[webgpu.BindGroupEntry] = [{"binding": 0, "resource": texture}, {"binding": 1, "resource": number}]
+    for entry_point in ("reads", "writes"):
+        pipeline = gpu.device.create_compute_pipeline(layout="auto", compute={"module": module, "entry_point": entry_point})
+        layout = pipeline.get_bind_group_layout(0)
+        if entry_point == "reads":
+            gpu.device.create_bind_group(layout=layout, entries=entries)
+        else:
+            with pytest.raises(sl.InvalidArgumentError, match=r"create_bind_group: entries\[0\], binding 0, would change frame #0"):
+                gpu.device.create_bind_group(layout=layout, entries=entries[:1])
 
 
 def test_there_is_one_device(gpu: sl.GpuContext) -> None:
@@ -305,6 +392,8 @@ import streamlib as sl
 from streamlib import webgpu
 first = sl.gpu().device
 buffer = first.create_buffer(label="old", size=16, usage="COPY_SRC | STORAGE")
+mapped = first.create_buffer(size=16, usage="MAP_WRITE | COPY_SRC", mapped_at_creation=True)
+array = memoryview(mapped.get_mapped_range())
 frame = sl.gpu().frame(8, 8)
 first.destroy()
 for call in (lambda: first.create_buffer(size=16, usage=1), lambda: first.queue.read_buffer(buffer)):
@@ -312,6 +401,7 @@ for call in (lambda: first.create_buffer(size=16, usage=1), lambda: first.queue.
         call()
     except sl.DeviceLostError:
         print("lost")
+array[:] = b"1" * 16
 second = sl.gpu().device
 assert second != first
 second.create_buffer(size=16, usage="STORAGE")

@@ -10,7 +10,6 @@ import contextlib
 import gc
 import os
 import random
-import struct
 import subprocess
 import sys
 import textwrap
@@ -532,7 +531,6 @@ class TestErrorPaths:
             lambda: device.create_bind_group_layout(entries=[*STORAGE, *STORAGE]),
             lambda: device.create_pipeline_layout(bind_group_layouts=[kit.layout, 5]),  # type: ignore[list-item]
             lambda: device.create_compute_pipeline(layout="auto", compute={"module": kit.module, "entry_point": "none"}),
-            lambda: device.create_compute_pipeline(layout="auto", compute={"module": kit.module, "constants": {"none": 1.0}}),
             lambda: device.create_compute_pipeline_async(layout="auto", compute={"module": kit.module, "entry_point": "none"}).sync_wait(),
             lambda: device.create_shader_module(code="nonsense"),
             lambda: device.create_buffer(size=2**62, usage="STORAGE", mapped_at_creation=True),
@@ -547,6 +545,10 @@ class TestErrorPaths:
             lambda: gpu.frame(8, 8).texture.destroy(),
             lambda: webgpu.gpu.request_adapter_sync().request_device_sync(required_limits={"none": 1}),
         ]
+        if gpu.backend == "vulkan":
+            # The backend that does nothing compiles nothing.
+            constants: Any = {"module": kit.module, "constants": {"none": 1.0}}
+            attempts.append(lambda: device.create_compute_pipeline(layout="auto", compute=constants))
         for _ in often(20):
             for attempt in attempts:
                 with pytest.raises((ValueError, TypeError, KeyError, sl.Error)):
@@ -575,45 +577,28 @@ class TestErrorPaths:
         with pytest.raises(sl.GpuError, match="submitted already"):
             kit.device.queue.submit([last])
 
-    def test_memory_that_is_in_use(self, kit: Kit) -> None:
-        buffer = kit.bytes("MAP_WRITE | COPY_SRC", mapped=True)
-        array = np.asarray(buffer.get_mapped_range(0, 32))
-        for _ in often(5):
-            with pytest.raises(sl.GpuError, match="in use"):
-                buffer.unmap()
-            with pytest.raises(sl.GpuError, match="in use"):
-                buffer.destroy()
-        array[:] = 1
-        del array
-        assert buffer.map_state == "mapped"
-        buffer.unmap()
-        assert buffer.map_state == "unmapped"
+    def test_arrays_outlive_the_mapping(self, kit: Kit) -> None:
+        """Their bytes are theirs: what is written to them afterwards goes nowhere."""
+        for end in ("unmap", "destroy"):
+            buffer = kit.bytes("MAP_WRITE | COPY_SRC", mapped=True)
+            memory = buffer.get_mapped_range(32, 32)
+            array = np.asarray(buffer.get_mapped_range(0, 32))
+            array[:] = 1
+            getattr(buffer, end)()
+            assert buffer.map_state == "unmapped"
+            with pytest.raises(ValueError, match="released"):
+                memory[0]
+            array[:] = 2
+            assert array.sum() == 64
+            del array
 
-    def test_a_refused_unmap_leaves_arrays_as_they_are(self, kit: Kit) -> None:
-        """What nothing was made of is released, as it would be; arrays go on, and so does the buffer."""
+    def test_ranges_that_overlap(self, kit: Kit) -> None:
         buffer = kit.bytes("MAP_WRITE | COPY_SRC", mapped=True)
-        memory = buffer.get_mapped_range(32, 32)
-        array = np.asarray(buffer.get_mapped_range(0, 32))
-        with pytest.raises(sl.GpuError, match="in use"):
-            buffer.unmap()
-        array[:] = 1
-        with pytest.raises(ValueError, match="released"):
-            memory[0]
-        assert bytes(buffer.get_mapped_range(32, 32)) == bytes(32)
-        del array
+        buffer.get_mapped_range(0, 32)
+        with pytest.raises(sl.GpuError, match="may not overlap"):
+            buffer.get_mapped_range(24, 16)
+        buffer.get_mapped_range(32, 16)
         buffer.unmap()
-
-    def test_memory_that_was_in_use(self, kit: Kit) -> None:
-        """What holds the memoryview itself is gone: it can be released then, though it was refused before."""
-        buffer = kit.bytes("MAP_WRITE | COPY_SRC", mapped=True)
-        memory = buffer.get_mapped_range()
-        words = struct.iter_unpack("I", memory)
-        with pytest.raises(sl.GpuError, match="in use"):
-            buffer.unmap()
-        del words
-        buffer.unmap()
-        with pytest.raises(ValueError, match="released"):
-            memory[0]
 
     def test_mappings_that_are_cancelled(self, kit: Kit) -> None:
         for end in ("unmap", "destroy"):
@@ -641,7 +626,7 @@ class TestErrorPaths:
         after, made = alive(), gpu_objects()
         grown = {name: after[name] - before[name] for name in after if after[name] != before[name]}
         once = ["Adapter", "BindGroup", "BindGroupLayout", "CommandBuffer", "CommandEncoder", "ComputePass", "ComputePipeline", "Device"]
-        once += ["MappedRange", "PipelineLayout", "QuerySet", "Queue", "Sampler", "ShaderModule", "Texture", "TextureView"]
+        once += ["PipelineLayout", "QuerySet", "Queue", "Sampler", "ShaderModule", "Texture", "TextureView"]
         assert grown == dict.fromkeys(once, 1) | {"Buffer": 2}
         assert {name: made[name] - objects[name] for name in made} == {
             **dict.fromkeys(["textures", "views", "bind_groups", "shader_modules", "pipelines", "samplers", "query_sets"], 1),

@@ -60,13 +60,35 @@ fn shaders_say_which_textures_they_write() {
             textureStore(writes, vec2u(), textureLoad(reads, vec2u(), 0) + textureLoad(looks, vec2u()));
         }";
     let shader = gpu.raw().create_shader_module(None, ShaderSource::Wgsl(wgsl)).unwrap();
-    assert_eq!(*shader.written, [WrittenTexture { group: 1, binding: 0 }]);
+    assert_eq!(*shader.written, [WrittenTexture { entry_point: "main".into(), group: 1, binding: 0 }]);
     let error = gpu.raw().create_shader_module(Some("half"), ShaderSource::Wgsl("fn f() {\n let x = y;\n}")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Gpu);
     assert!(error.to_string().contains("shader 'half' cannot be compiled, line 2, column 10"), "{error}");
     let error = gpu.raw().create_shader_module(None, ShaderSource::Glsl("#version 450\nvoid main() { f(); }")).unwrap_err();
     assert!(error.to_string().contains("line 2, column 15: Unknown function 'f'"), "{error}");
     assert_eq!(gpu.raw().create_shader_module(None, ShaderSource::Spirv(&[3, 2, 35, 7])).unwrap_err().kind(), ErrorKind::Gpu);
+}
+
+#[test]
+fn no_shader_exhausts_the_stack() {
+    let gpu = gpu();
+    let many = |begin: &str, middle: &str, end: &str, count| format!("{begin}{}{end}", middle.repeat(count));
+    let glsl = "#version 450\nlayout(local_size_x = 1) in; void main() { float b = 1.0; float a = ";
+    for text in [
+        many("@compute @workgroup_size(1) fn main() { let a = ", "!", "true; }", 20_000),
+        many("@compute @workgroup_size(1) fn main() { let b = 1.0; let a = b", "+b", "; }", 20_000),
+        many("@compute @workgroup_size(1) fn main() { if true {}", " else if true {}", "}", 4_000),
+    ] {
+        // Right or wrong, it is said.
+        let _ = gpu.raw().create_shader_module(None, ShaderSource::Wgsl(&text)).map_err(|error| error.to_string());
+        let _ = gpu.kernel("deep", &text).map_err(|error| error.to_string());
+    }
+    for text in [many(glsl, "(", &")".repeat(8_000), 8_000), many(glsl, "b+", "b; }", 8_000)] {
+        let _ = gpu.raw().create_shader_module(None, ShaderSource::Glsl(&text)).map_err(|error| error.to_string());
+    }
+    let long = " ".repeat(2 << 20);
+    let error = gpu.raw().create_shader_module(None, ShaderSource::Wgsl(&long)).unwrap_err();
+    assert!(error.to_string().contains("no more than 1048576 are compiled"), "{error}");
 }
 
 #[test]
@@ -155,7 +177,7 @@ fn a_frame_that_was_sent_is_not_written() {
     let options = RuntimeOptions { mode: Mode::Offline, frames: Some(1), ..Default::default() };
     let error = Runtime::with_gpu(options, gpu()).run(graph).unwrap_err();
     assert_eq!((error.kind(), error.node()), (ErrorKind::InvalidArgument, Some("meddler")));
-    assert!(error.to_string().contains("a frame that was written to a port cannot be changed"), "{error}");
+    assert!(error.to_string().contains("a frame that was sent, or came in, cannot be changed"), "{error}");
 }
 
 #[test]

@@ -43,8 +43,11 @@ pub(crate) struct PipelineLayout {
 pub(crate) struct BindGroup {
     pub(super) raw: wgpu::BindGroup,
     /// The frames in it, and which of them are written.
-    pub(super) frames: SmallVec<[(Arc<Kept>, bool); 2]>,
+    pub(super) frames: Frames,
 }
+
+/// Frames, and whether they are written.
+pub(super) type Frames = SmallVec<[(Arc<Kept>, bool); 2]>;
 
 /// One member of a layout: `GPUBindGroupLayoutEntry`.
 fn layout_entry(argument: Argument<'_>, value: &Bound<'_, PyAny>) -> Outcome<wgpu::BindGroupLayoutEntry> {
@@ -195,7 +198,11 @@ impl<'py> Resource<'py> {
             return Ok(Self::View(texture.call_method0(intern!(py, "create_view"))?.cast_into()?));
         }
         if value.cast::<pyo3::types::PyDict>().is_err() {
-            return Err(wrong_type(argument, "a Buffer, a dict with a 'buffer', a TextureView, a Texture or a Sampler", &value));
+            return Err(wrong_type(
+                argument,
+                "a Buffer, a dict with a 'buffer', a TextureView, a Texture (a frame's is `frame.texture`) or a Sampler",
+                &value,
+            ));
         }
         let fields = Fields::new(argument, &value)?;
         let buffer: Bound<'_, Buffer> = fields.object(intern!(py, "buffer"))?;
@@ -239,13 +246,13 @@ pub(super) fn bind_group<'py>(
     });
     let resources = entries.collect::<Outcome<SmallVec<[_; 8]>>>()?;
     let mut frames = SmallVec::new();
-    for (binding, resource) in &resources {
+    for (place, (binding, resource)) in resources.iter().enumerate() {
         if let Resource::View(view) = resource
             && let Some(kept) = view.get().kept()
         {
             let is_written = layout.writes.contains(binding);
             if is_written {
-                gpu.raw().check_writable(&kept.frame)?;
+                kept.check_writable(gpu, format_args!("create_bind_group: entries[{place}], binding {binding},"))?;
             }
             frames.push((kept.clone(), is_written));
         }

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
-use pyo3::types::{PyMemoryView, PyTuple, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyByteArray, PyMemoryView, PyTuple};
 use streamlib::{Error, ErrorKind, wgpu};
 
 use super::data::{bytes, memory};
 use super::object::{Object, make, some};
 use super::promise::{Mapping, PATIENCE};
-use crate::debug::{Alive, Kind};
+use crate::debug::Kind;
 use crate::errors::{Failure, Outcome, wrong};
 use crate::scope;
 
@@ -28,16 +28,24 @@ pub struct Buffer {
     memory: Mutex<Memory>,
 }
 
-/// Whose the memory is.
+/// Whose the memory is, and what Python was given of it.
 struct Memory {
     state: State,
-    /// The memoryviews that were made of it without a copy.
-    views: Vec<Py<PyWeakrefReference>>,
-    /// As many holders, beside this one, as there are arrays in it.
-    lent: Arc<()>,
+    lent: Vec<Lent>,
+    /// Whether a call is copying from it, during which it stays mapped.
+    is_read: bool,
+}
+
+/// A part of the memory in Python's hands: bytes of Python's own, which are written back when it is unmapped. So nothing in Python ever points
+/// to memory that a driver may take away.
+struct Lent {
+    range: Range<u64>,
+    bytes: Py<PyByteArray>,
+    view: Py<PyMemoryView>,
 }
 
 enum State {
+    Destroyed,
     Unmapped,
     Pending { mapping: Arc<streamlib::Mapping>, mode: wgpu::MapMode, range: Range<u64> },
     Mapped { mode: wgpu::MapMode, range: Range<u64> },
@@ -55,7 +63,7 @@ impl Buffer {
             true => State::Mapped { mode: wgpu::MapMode::Write, range: 0..size },
             false => State::Unmapped,
         };
-        let memory = Mutex::new(Memory { state, views: Vec::new(), lent: Arc::new(()) });
+        let memory = Mutex::new(Memory { state, lent: Vec::new(), is_read: false });
         make(py, Kind::Buffer, gpu, descriptor.label.unwrap_or_default(), Self { raw, bytes: descriptor.size, memory })
     }
 
@@ -102,8 +110,13 @@ impl Buffer {
     }
 
     /// The end of the part that begins at `offset`, or at the begin of what is mapped: all there is, unless told.
-    fn part(this: &Bound<'_, Self>, mode: wgpu::MapMode, offset: Option<i64>, size: Option<u64>) -> Outcome<Range<u64>> {
-        let memory = this.get().settled();
+    fn part(
+        this: &Bound<'_, Self>,
+        memory: &Memory,
+        mode: wgpu::MapMode,
+        offset: Option<i64>,
+        size: Option<u64>,
+    ) -> Outcome<Range<u64>> {
         let State::Mapped { mode: mapped, range } = &memory.state else { return Err(Self::refuse(this, "is not mapped")) };
         if *mapped != mode {
             let message = match mapped {
@@ -156,37 +169,129 @@ impl Buffer {
         let range = offset..size.map_or(me.raw.size(), |size| offset.saturating_add(size));
         let gpu = this.as_super().get().gpu();
         let py = this.py();
+        let (needed, other) = match mode {
+            wgpu::MapMode::Read => (wgpu::BufferUsages::MAP_READ, "MAP_READ | COPY_DST"),
+            wgpu::MapMode::Write => (wgpu::BufferUsages::MAP_WRITE, "MAP_WRITE | COPY_SRC"),
+        };
         py.detach(scope::flush)?;
         // The lock is held while wgpu is asked, so that of two threads one is refused.
         let mut memory = me.settled();
         match memory.state {
             State::Mapped { .. } => return Err(Self::refuse(this, "is mapped already")),
             State::Pending { .. } => return Err(Self::refuse(this, "is being mapped already")),
+            State::Destroyed => return Err(Self::refuse(this, "was destroyed")),
             State::Unmapped => {}
+        }
+        if !me.raw.usage().contains(needed) {
+            return Err(Self::refuse(
+                this,
+                &format!("cannot be mapped so: that takes one for {other}, to or from which it is copied"),
+            ));
         }
         let mapping = Arc::new(gpu.raw().map(&me.raw, mode, range.clone())?);
         memory.state = State::Pending { mapping: mapping.clone(), mode, range };
         Ok(mapping)
     }
 
-    /// Takes the memory back from what was made of it without a copy.
-    fn take_back(this: &Bound<'_, Self>) -> Outcome<()> {
-        let views = std::mem::take(&mut this.get().memory().views);
-        // One that an array was made from cannot be released yet; that is looked for below.
-        let in_use = views
-            .into_iter()
-            .filter(|view| view.bind(this.py()).upgrade().is_some_and(|view| view.call_method0("release").is_err()));
-        let in_use: Vec<_> = in_use.collect();
-        this.get().memory().views.extend(in_use);
-        match Arc::strong_count(&this.get().memory().lent) - 1 {
-            0 => Ok(()),
-            arrays => {
-                let called = this.as_super().get().called("buffer");
-                Err(Error::new(ErrorKind::Gpu, format!("{called} is in use: {arrays} arrays or views lie in its mapped memory"))
-                    .hint("let go of them (`del`) first, or copy")
-                    .into())
-            }
+    /// Refuses a buffer that the GPU cannot use: one that was given as this argument.
+    pub(crate) fn check_usable(this: &Bound<'_, Self>, argument: &str) -> Outcome<()> {
+        let called = || this.as_super().get().called("buffer");
+        match this.get().settled().state {
+            State::Unmapped => Ok(()),
+            State::Destroyed => Err(wrong(argument, format!("{} was destroyed", called()))),
+            _ => Err(wrong(argument, format!("{} is mapped; `unmap` it first", called()))),
         }
+    }
+
+    /// Fails if a part of these bytes is in Python's hands, to be written.
+    fn check_not_lent(this: &Bound<'_, Self>, memory: &Memory, range: &Range<u64>) -> Outcome<()> {
+        match memory.lent.iter().any(|lent| lent.range.start < range.end && range.start < lent.range.end) {
+            true => Err(Self::refuse(this, "was asked for bytes that `get_mapped_range` gave already: ranges may not overlap")),
+            false => Ok(()),
+        }
+    }
+
+    /// A part of the mapped memory, for Python to read or to write.
+    fn lend<'py>(this: &Bound<'py, Self>, offset: Option<i64>, size: Option<u64>) -> Outcome<Bound<'py, PyMemoryView>> {
+        let (py, me) = (this.py(), this.get());
+        let held = me.settled();
+        let mode = match held.state {
+            State::Mapped { mode, .. } => mode,
+            _ => wgpu::MapMode::Read,
+        };
+        let range = Self::part(this, &held, mode, offset, size)?;
+        if mode == wgpu::MapMode::Write {
+            Self::check_not_lent(this, &held, &range)?;
+        }
+        let bytes = match mode {
+            wgpu::MapMode::Read => {
+                let copied = me.raw.get_mapped_range(range.clone()).map_err(unmappable)?.to_vec();
+                drop(held);
+                PyByteArray::new(py, &copied)
+            }
+            wgpu::MapMode::Write => Self::written(this, held, range.clone())?,
+        };
+        let view = PyMemoryView::from(&bytes)?;
+        let view = match mode {
+            wgpu::MapMode::Read => view.call_method0("toreadonly")?.cast_into::<PyMemoryView>()?,
+            wgpu::MapMode::Write => view,
+        };
+        let mut memory = me.memory();
+        if !matches!(memory.state, State::Mapped { .. }) {
+            return Err(Self::refuse(this, "is not mapped"));
+        }
+        memory.lent.push(Lent { range, bytes: bytes.unbind(), view: view.clone().unbind() });
+        Ok(view)
+    }
+
+    /// What is in memory that is mapped for writing: wgpu lends no eyes for it, numpy does.
+    fn written<'py>(
+        this: &Bound<'py, Self>,
+        mut held: MutexGuard<'_, Memory>,
+        range: Range<u64>,
+    ) -> Outcome<Bound<'py, PyByteArray>> {
+        let (py, me) = (this.py(), this.get());
+        let mut view = me.raw.get_mapped_range_mut(range).map_err(unmappable)?;
+        let mut all = view.slice(..);
+        let mapped = MappedBytes { address: all.as_raw_ptr().cast::<u8>().addr().get(), bytes: all.len() };
+        // Whatever Python does meanwhile, it cannot unmap it.
+        held.is_read = true;
+        drop(held);
+        let copied = Bound::new(py, mapped).and_then(|mapped| {
+            let array = PyModule::import(py, "numpy")?.call_method1("asarray", (mapped,))?;
+            PyByteArray::from(&array)
+        });
+        drop(view);
+        me.memory().is_read = false;
+        Ok(copied?)
+    }
+
+    /// Ends the mapping, in one step; what was lent is written back unless it is to be thrown away.
+    fn give_back(this: &Bound<'_, Self>, state: State) -> Outcome<()> {
+        let (py, me) = (this.py(), this.get());
+        let gpu = this.as_super().get().gpu();
+        let mut memory = me.memory();
+        if memory.is_read {
+            return Err(Self::refuse(this, "is being read by another call"));
+        }
+        let lent = std::mem::take(&mut memory.lent);
+        let is_destroyed = matches!(state, State::Destroyed);
+        let is_written = matches!(memory.state, State::Mapped { mode: wgpu::MapMode::Write, .. }) && !is_destroyed;
+        let ended = gpu.raw().call(if is_destroyed { "destroy" } else { "unmap" }, || {
+            for lent in lent.iter().filter(|_| is_written) {
+                if let Ok(mut view) = me.raw.get_mapped_range_mut(lent.range.clone()) {
+                    view.slice(..).copy_from_slice(&lent.bytes.bind(py).to_vec());
+                }
+            }
+            if is_destroyed { me.raw.destroy() } else { me.raw.unmap() }
+        });
+        memory.state = state;
+        drop(memory);
+        for Lent { view, .. } in lent {
+            // One that an array was made from cannot be released: the array keeps its bytes, which are the buffer's no more.
+            let _ = view.call_method0(py, "release");
+        }
+        Ok(ended?)
     }
 }
 
@@ -221,7 +326,7 @@ impl Buffer {
     #[getter]
     fn map_state(&self) -> &'static str {
         match self.settled().state {
-            State::Unmapped => "unmapped",
+            State::Unmapped | State::Destroyed => "unmapped",
             State::Pending { .. } => "pending",
             State::Mapped { .. } => "mapped",
         }
@@ -251,20 +356,16 @@ impl Buffer {
         Mapping::promise(this.py(), Self::begin(this, mode, offset, size)?)
     }
 
-    /// Gives the memory back to the GPU. Memoryviews that were made of it without a copy are released; as long as arrays that were made
-    /// from those live, it is refused.
+    /// Gives the memory back to the GPU, with what was written to it. Memoryviews of it are released; arrays that were made from those keep their
+    /// bytes, which are the buffer's no more.
     fn unmap(this: &Bound<'_, Self>) -> Outcome<()> {
-        if matches!(this.get().settled().state, State::Unmapped) {
+        if matches!(this.get().settled().state, State::Unmapped | State::Destroyed) {
             return Err(Self::refuse(this, "is not mapped"));
         }
-        Self::take_back(this)?;
-        let mut memory = this.get().memory();
-        memory.state = State::Unmapped;
-        this.get().raw.unmap();
-        Ok(())
+        Self::give_back(this, State::Unmapped)
     }
 
-    /// The mapped bytes, or a part of them: a copy, or, with `copy=False`, a read-only memoryview of the memory itself, which `unmap` releases.
+    /// The mapped bytes, or a part of them: to be kept, or, with `copy=False`, a read-only memoryview that `unmap` releases.
     #[pyo3(signature = (buffer_offset=None, size=None, *, copy=true) -> "memoryview")]
     fn read_mapped<'py>(
         this: &Bound<'py, Self>,
@@ -272,12 +373,16 @@ impl Buffer {
         size: Option<u64>,
         copy: bool,
     ) -> Outcome<Bound<'py, PyMemoryView>> {
-        let range = Self::part(this, wgpu::MapMode::Read, buffer_offset, size)?;
         if !copy {
-            return MappedRange::lend(this, wgpu::MapMode::Read, range);
+            // Refuses what is mapped for writing.
+            Self::part(this, &this.get().settled(), wgpu::MapMode::Read, buffer_offset, size)?;
+            return Self::lend(this, buffer_offset, size);
         }
-        let view = this.get().raw.get_mapped_range(range).map_err(unmappable)?;
-        memory(this.py(), &view)
+        let held = this.get().settled();
+        let range = Self::part(this, &held, wgpu::MapMode::Read, buffer_offset, size)?;
+        let copied = this.get().raw.get_mapped_range(range).map_err(unmappable)?.to_vec();
+        drop(held);
+        memory(this.py(), &copied)
     }
 
     /// Writes to the mapped bytes: a multiple of 4 bytes, to an offset that is one of 8.
@@ -285,88 +390,43 @@ impl Buffer {
     fn write_mapped(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>, buffer_offset: Option<i64>) -> Outcome<()> {
         let data = bytes("data", data)?;
         let data = data.as_bytes();
-        let range = Self::part(this, wgpu::MapMode::Write, buffer_offset, Some(data.len() as u64))?;
+        let held = this.get().settled();
+        let range = Self::part(this, &held, wgpu::MapMode::Write, buffer_offset, Some(data.len() as u64))?;
+        Self::check_not_lent(this, &held, &range)?;
         this.get().write(range.start, data)
     }
 
-    /// The mapped memory itself, as a memoryview that `unmap` releases: to be written, or, if it is mapped for reading, read-only.
+    /// The mapped memory, or a part of it, as a memoryview that `unmap` releases: to be written, or, if it is mapped for reading, read-only.
     #[pyo3(signature = (offset=0, size=None) -> "memoryview")]
     fn get_mapped_range<'py>(this: &Bound<'py, Self>, offset: i64, size: Option<u64>) -> Outcome<Bound<'py, PyMemoryView>> {
-        let mode = match this.get().settled().state {
-            State::Mapped { mode, .. } => mode,
-            _ => wgpu::MapMode::Read,
-        };
-        let range = Self::part(this, mode, Some(offset), size)?;
-        MappedRange::lend(this, mode, range)
+        Self::lend(this, Some(offset), size)
     }
 
     /// Frees its memory now, whoever refers to it; whatever is submitted with it from then on is refused.
     fn destroy(this: &Bound<'_, Self>) -> Outcome<()> {
-        Self::take_back(this)?;
-        let mut memory = this.get().memory();
-        memory.state = State::Unmapped;
-        this.get().raw.destroy();
-        Ok(())
+        // What was recorded with it before comes before.
+        this.py().detach(scope::flush)?;
+        Self::give_back(this, State::Destroyed)
     }
 }
 
-/// The memory of a buffer, while it is mapped: what is behind a memoryview without a copy.
-#[pyclass(frozen, weakref, module = "streamlib._native")]
-pub struct MappedRange {
+/// Mapped memory, for as long as it is copied: it never leaves this file.
+#[pyclass(frozen, module = "streamlib._native")]
+struct MappedBytes {
     address: usize,
     bytes: usize,
-    is_read_only: bool,
-    /// wgpu's, which knows of it as long as it lives.
-    _view: View,
-    _lent: Arc<()>,
-    _alive: Alive,
-}
-
-enum View {
-    Read(#[allow(dead_code, reason = "it is held")] wgpu::BufferView),
-    Write(#[allow(dead_code, reason = "it is held")] wgpu::BufferViewMut),
-}
-
-impl MappedRange {
-    fn lend<'py>(buffer: &Bound<'py, Buffer>, mode: wgpu::MapMode, range: Range<u64>) -> Outcome<Bound<'py, PyMemoryView>> {
-        let (py, me) = (buffer.py(), buffer.get());
-        let bytes = (range.end - range.start) as usize;
-        let (view, address) = match mode {
-            wgpu::MapMode::Read => {
-                let view = me.raw.get_mapped_range(range).map_err(unmappable)?;
-                let address = view.as_ptr().addr();
-                (View::Read(view), address)
-            }
-            wgpu::MapMode::Write => {
-                let mut view = me.raw.get_mapped_range_mut(range).map_err(unmappable)?;
-                let address = view.slice(..).as_raw_ptr().cast::<u8>().addr().get();
-                (View::Write(view), address)
-            }
-        };
-        let is_read_only = mode == wgpu::MapMode::Read;
-        let lent = me.memory().lent.clone();
-        let alive = Alive::new(Kind::MappedRange);
-        let range = Self { address, bytes, is_read_only, _view: view, _lent: lent, _alive: alive };
-        let array = PyModule::import(py, "numpy")?.call_method1("asarray", (Bound::new(py, range)?,))?;
-        let view = PyMemoryView::from(&array)?;
-        let weak = PyWeakrefReference::new(&view)?.unbind();
-        let mut memory = me.memory();
-        memory.views.retain(|view| view.bind(py).upgrade().is_some());
-        memory.views.push(weak);
-        Ok(view)
-    }
 }
 
 #[pymethods]
-impl MappedRange {
-    /// numpy's protocol: where the bytes lie. They live as long as this object.
+impl MappedBytes {
+    /// numpy's protocol: where the bytes lie.
     #[getter]
     fn __array_interface__<'py>(&self, py: Python<'py>) -> Outcome<HashMap<&'static str, Bound<'py, PyAny>>> {
         Ok(HashMap::from([
             ("version", 3i32.into_bound_py_any(py)?),
             ("typestr", "|u1".into_bound_py_any(py)?),
             ("shape", PyTuple::new(py, [self.bytes])?.into_any()),
-            ("data", (self.address, self.is_read_only).into_bound_py_any(py)?),
+            ("data", (self.address, true).into_bound_py_any(py)?),
         ]))
     }
 }

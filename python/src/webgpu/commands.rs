@@ -7,12 +7,11 @@ use pyo3::prelude::*;
 use smallvec::SmallVec;
 use streamlib::{Error, ErrorKind, wgpu};
 
-use super::binding::BindGroup;
 use super::buffer::Buffer;
-use super::data::{bytes, part};
 use super::fields::{Fields, TextureCopy, extent, layout};
 use super::object::{Object, make, of, some};
-use super::pipeline::{ComputePipeline, QuerySet};
+use super::pass::ComputePass;
+use super::pipeline::QuerySet;
 use super::texture::Kept;
 use crate::debug::Kind;
 use crate::errors::{Failure, Outcome, wrong};
@@ -25,19 +24,18 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// Keeps a frame that commands use until they are submitted. One that was sent cannot be written.
-    fn keep(&mut self, gpu: &streamlib::GpuContext, kept: &Arc<Kept>, is_written: bool) -> Outcome<()> {
-        let frames = match is_written {
-            true => {
-                gpu.raw().check_writable(&kept.frame)?;
-                &mut self.written
-            }
-            false => &mut self.read,
-        };
-        if !frames.iter().any(|frame| Arc::ptr_eq(frame, kept)) {
-            frames.push(kept.clone());
+    /// Keeps a frame that commands use until they are submitted.
+    fn reads(&mut self, kept: &Arc<Kept>) {
+        if !self.read.iter().any(|other| other.frame.lease_id() == kept.frame.lease_id()) {
+            self.read.push(kept.clone());
         }
-        Ok(())
+    }
+
+    /// The same, of commands that write it.
+    fn writes(&mut self, kept: &Arc<Kept>) {
+        if !self.written.iter().any(|other| other.frame.lease_id() == kept.frame.lease_id()) {
+            self.written.push(kept.clone());
+        }
     }
 }
 
@@ -66,6 +64,23 @@ impl CommandEncoder {
         self.recording.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Keeps frames that a pass has in its groups.
+    pub(super) fn reads<'a>(&self, frames: impl IntoIterator<Item = &'a Arc<Kept>>) {
+        let mut recording = self.recording();
+        frames.into_iter().for_each(|kept| recording.frames.reads(kept));
+    }
+
+    /// Keeps frames that a pass writes.
+    pub(super) fn writes<'a>(&self, frames: impl IntoIterator<Item = &'a Arc<Kept>>) {
+        let mut recording = self.recording();
+        frames.into_iter().for_each(|kept| recording.frames.writes(kept));
+    }
+
+    /// It can record again.
+    pub(super) fn pass_ended(&self) {
+        self.recording().pass = None;
+    }
+
     /// What is recorded, if something can be.
     fn open<'a>(this: &'a Bound<'_, Self>) -> Outcome<MutexGuard<'a, Recording>> {
         let recording = this.get().recording();
@@ -75,7 +90,7 @@ impl CommandEncoder {
         };
         match (&recording.commands, &recording.pass) {
             (None, _) => Err(refuse("was finished already".into(), "make a new one")),
-            (_, Some(pass)) => Err(refuse(format!("is recording {pass}"), "`end` it first")),
+            (_, Some(pass)) => Err(refuse(format!("is recording {pass}"), "`end` it first, or make a new encoder")),
             _ => Ok(recording),
         }
     }
@@ -137,10 +152,9 @@ impl CommandEncoder {
         let Some(commands) = &mut recording.commands else { return Err(finished()) };
         let descriptor = wgpu::ComputePassDescriptor { label: some(label), timestamp_writes };
         let pass = gpu.raw().call("begin_compute_pass", || commands.begin_compute_pass(&descriptor).forget_lifetime())?;
-        let begun = ComputePass { pass: Mutex::new(Some(pass)), encoder: this.clone().unbind() };
-        let begun = make(py, Kind::ComputePass, gpu, label, begun)?;
-        recording.pass = Some(begun.as_super().get().called("compute pass"));
-        Ok(begun)
+        recording.pass = Some(if label.is_empty() { "a compute pass".into() } else { format!("compute pass '{label}'") });
+        drop(recording);
+        make(py, Kind::ComputePass, gpu, label, ComputePass::new(pass, this.clone().unbind()))
     }
 
     /// Zeroes a part of a buffer: all from `offset` on, unless told. Both are multiples of 4.
@@ -187,7 +201,10 @@ impl CommandEncoder {
         let size = extent("copy_size", copy_size)?;
         let (buffer, texture) = (of(gpu, "source.buffer", &buffer)?.raw(), of(gpu, "destination.texture", &to.texture)?);
         Self::record(this, |commands, frames| {
-            texture.kept().map_or(Ok(()), |kept| frames.keep(gpu, kept, true))?;
+            if let Some(kept) = texture.kept() {
+                kept.check_writable(gpu, "copy_buffer_to_texture")?;
+                frames.writes(kept);
+            }
             let source = wgpu::TexelCopyBufferInfo { buffer, layout };
             let destination = to.on(texture.raw());
             Ok(gpu.raw().call("copy_buffer_to_texture", || commands.copy_buffer_to_texture(source, destination, size))?)
@@ -208,7 +225,7 @@ impl CommandEncoder {
         let size = extent("copy_size", copy_size)?;
         let (texture, buffer) = (of(gpu, "source.texture", &from.texture)?, of(gpu, "destination.buffer", &buffer)?.raw());
         Self::record(this, |commands, frames| {
-            texture.kept().map_or(Ok(()), |kept| frames.keep(gpu, kept, false))?;
+            texture.kept().into_iter().for_each(|kept| frames.reads(kept));
             let source = from.on(texture.raw());
             let destination = wgpu::TexelCopyBufferInfo { buffer, layout };
             Ok(gpu.raw().call("copy_texture_to_buffer", || commands.copy_texture_to_buffer(source, destination, size))?)
@@ -228,8 +245,11 @@ impl CommandEncoder {
         let size = extent("copy_size", copy_size)?;
         let (read, written) = (of(gpu, "source.texture", &from.texture)?, of(gpu, "destination.texture", &to.texture)?);
         Self::record(this, |commands, frames| {
-            written.kept().map_or(Ok(()), |kept| frames.keep(gpu, kept, true))?;
-            read.kept().map_or(Ok(()), |kept| frames.keep(gpu, kept, false))?;
+            if let Some(kept) = written.kept() {
+                kept.check_writable(gpu, "copy_texture_to_texture")?;
+                frames.writes(kept);
+            }
+            read.kept().into_iter().for_each(|kept| frames.reads(kept));
             let (source, destination) = (from.on(read.raw()), to.on(written.raw()));
             Ok(gpu.raw().call("copy_texture_to_texture", || commands.copy_texture_to_texture(source, destination, size))?)
         })
@@ -283,6 +303,7 @@ impl CommandEncoder {
         let frames = std::mem::take(&mut recording.frames);
         drop(recording);
         let commands = gpu.raw().call("finish", || commands.finish())?;
+        let label = if label.is_empty() { this.as_super().get().label() } else { label };
         make(this.py(), Kind::CommandBuffer, gpu, label, CommandBuffer { finished: Mutex::new(Some((commands, frames))) })
     }
 }
@@ -312,7 +333,8 @@ impl CommandBuffer {
                     let error = Error::new(ErrorKind::Gpu, format!("{called} was submitted already"));
                     return Err(error.hint("record the commands again").into());
                 };
-                frames.written.iter().try_for_each(|kept| gpu.raw().check_writable(&kept.frame))?;
+                let called = buffer.as_super().get().called("command buffer");
+                frames.written.iter().try_for_each(|kept| kept.check_writable(gpu, format_args!("submit of {called}")))?;
                 finished.take().ok_or_else(self::finished)
             });
             match finished {
@@ -326,127 +348,5 @@ impl CommandBuffer {
             }
         }
         Ok(taken)
-    }
-}
-
-/// Records dispatches of compute shaders, until it is ended.
-#[pyclass(frozen, extends = Object, module = "streamlib.webgpu")]
-pub struct ComputePass {
-    /// `None` once it has ended.
-    pass: Mutex<Option<wgpu::ComputePass<'static>>>,
-    encoder: Py<CommandEncoder>,
-}
-
-impl ComputePass {
-    /// Records with wgpu's pass.
-    fn record<T>(this: &Bound<'_, Self>, record: impl FnOnce(&mut wgpu::ComputePass<'static>) -> Outcome<T>) -> Outcome<T> {
-        match &mut *this.get().pass.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(pass) => record(pass),
-            None => {
-                let called = this.as_super().get().called("compute pass");
-                Err(Error::new(ErrorKind::Gpu, format!("{called} has ended")).hint("begin a new one").into())
-            }
-        }
-    }
-
-    fn call(this: &Bound<'_, Self>, what: &str, call: impl FnOnce(&mut wgpu::ComputePass<'static>)) -> Outcome<()> {
-        let gpu = this.as_super().get().gpu();
-        Self::record(this, |pass| Ok(gpu.raw().call(what, || call(pass))?))
-    }
-}
-
-#[pymethods]
-impl ComputePass {
-    /// The pipeline of the dispatches that follow.
-    fn set_pipeline(this: &Bound<'_, Self>, pipeline: &Bound<'_, ComputePipeline>) -> Outcome<()> {
-        let pipeline = of(this.as_super().get().gpu(), "pipeline", pipeline)?;
-        Self::call(this, "set_pipeline", |pass| pass.set_pipeline(&pipeline.raw))
-    }
-
-    /// What the shader's `@group(index)` is from now on. Of `dynamic_offsets_data`, a part can be named by its begin and its length.
-    #[pyo3(signature = (index, bind_group, dynamic_offsets_data=None, dynamic_offsets_data_start=None, dynamic_offsets_data_length=None))]
-    fn set_bind_group(
-        this: &Bound<'_, Self>,
-        index: u32,
-        bind_group: Option<&Bound<'_, BindGroup>>,
-        dynamic_offsets_data: Option<Vec<u32>>,
-        dynamic_offsets_data_start: Option<usize>,
-        dynamic_offsets_data_length: Option<usize>,
-    ) -> Outcome<()> {
-        let gpu = this.as_super().get().gpu();
-        let offsets = dynamic_offsets_data.unwrap_or_default();
-        let start = dynamic_offsets_data_start.unwrap_or(0).min(offsets.len());
-        let end = dynamic_offsets_data_length.map_or(offsets.len(), |length| start.saturating_add(length).min(offsets.len()));
-        let Some(group) = bind_group.map(|group| of(gpu, "bind_group", group)).transpose()? else {
-            return Self::call(this, "set_bind_group", |pass| pass.set_bind_group(index, None, &[]));
-        };
-        Self::record(this, |pass| {
-            if !group.frames.is_empty() {
-                let mut recording = this.get().encoder.get().recording();
-                group.frames.iter().try_for_each(|(kept, is_written)| recording.frames.keep(gpu, kept, *is_written))?;
-            }
-            Ok(gpu.raw().call("set_bind_group", || pass.set_bind_group(index, &group.raw, &offsets[start..end]))?)
-        })
-    }
-
-    /// Sets bytes of the pipeline's immediate data.
-    #[pyo3(signature = (range_offset, data: "typing.Any", data_offset=0, data_size=None))]
-    fn set_immediates(
-        this: &Bound<'_, Self>,
-        range_offset: u32,
-        data: &Bound<'_, PyAny>,
-        data_offset: u64,
-        data_size: Option<u64>,
-    ) -> Outcome<()> {
-        let data = bytes("data", data)?;
-        let range = part(data.as_bytes().len(), data_offset, data_size)?;
-        Self::call(this, "set_immediates", |pass| pass.set_immediates(range_offset, &data.as_bytes()[range]))
-    }
-
-    /// Runs the shader in so many workgroups.
-    #[pyo3(signature = (workgroup_count_x, workgroup_count_y=1, workgroup_count_z=1))]
-    fn dispatch_workgroups(
-        this: &Bound<'_, Self>,
-        workgroup_count_x: u32,
-        workgroup_count_y: u32,
-        workgroup_count_z: u32,
-    ) -> Outcome<()> {
-        Self::call(this, "dispatch_workgroups", |pass| {
-            pass.dispatch_workgroups(workgroup_count_x, workgroup_count_y, workgroup_count_z);
-        })
-    }
-
-    /// The same, as often as three numbers in a buffer say.
-    fn dispatch_workgroups_indirect(
-        this: &Bound<'_, Self>,
-        indirect_buffer: &Bound<'_, Buffer>,
-        indirect_offset: u64,
-    ) -> Outcome<()> {
-        let buffer = of(this.as_super().get().gpu(), "indirect_buffer", indirect_buffer)?;
-        Self::call(this, "dispatch_workgroups_indirect", |pass| pass.dispatch_workgroups_indirect(buffer.raw(), indirect_offset))
-    }
-
-    /// Begins a group of commands, for debuggers.
-    fn push_debug_group(this: &Bound<'_, Self>, group_label: &str) -> Outcome<()> {
-        Self::call(this, "push_debug_group", |pass| pass.push_debug_group(group_label))
-    }
-
-    /// Ends it.
-    fn pop_debug_group(this: &Bound<'_, Self>) -> Outcome<()> {
-        Self::call(this, "pop_debug_group", |pass| pass.pop_debug_group())
-    }
-
-    /// Marks a place among the commands, for debuggers.
-    fn insert_debug_marker(this: &Bound<'_, Self>, marker_label: &str) -> Outcome<()> {
-        Self::call(this, "insert_debug_marker", |pass| pass.insert_debug_marker(marker_label))
-    }
-
-    /// Ends it: its encoder can record again.
-    fn end(this: &Bound<'_, Self>) -> Outcome<()> {
-        let gpu = this.as_super().get().gpu();
-        Self::record(this, |_| Ok(()))?;
-        let pass = this.get().pass.lock().unwrap_or_else(PoisonError::into_inner).take();
-        this.get().encoder.get().recording().pass = None;
-        Ok(gpu.raw().call("end", || drop(pass))?)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use streamlib::{Error, ErrorKind, wgpu};
+use streamlib::wgpu;
 
 use super::adapter::{self, Adapter};
 use super::binding::{self, BindGroup, BindGroupLayout, PipelineLayout, Sampler};
@@ -19,7 +19,7 @@ use super::promise::promise;
 use super::queue::Queue;
 use super::texture::Texture;
 use super::words::{buffer_usages, texture_usages, word};
-use crate::debug::{self, Kind};
+use crate::debug::Kind;
 use crate::errors::{Outcome, wrong_type};
 use crate::gpu;
 
@@ -258,12 +258,8 @@ impl Device {
 
     /// Ends the device. What is done with it or what is of it afterwards raises `streamlib.DeviceLostError`; who needs a GPU then opens another.
     ///
-    /// Raises `streamlib.BusyError` while a graph runs on it, and while arrays lie in a buffer's mapped memory.
+    /// Raises `streamlib.BusyError` while a graph runs on it.
     fn destroy(this: &Bound<'_, Self>) -> Outcome<()> {
-        if debug::alive(Kind::MappedRange) > 0 {
-            let error = Error::new(ErrorKind::Busy, "the device is in use: arrays lie in the mapped memory of a buffer");
-            return Err(error.hint("let go of them (`del`) first").into());
-        }
         let gpu = Self::gpu(this);
         this.py().detach(|| gpu::destroy(gpu))?;
         Ok(())

@@ -117,8 +117,10 @@ pub(super) fn compute_pipeline<'py>(
     let writes = match layout {
         Some(layout) => layout.writes.clone(),
         None => {
-            let groups = module.written.iter().map(|written| written.group + 1).max().unwrap_or(0);
-            let of_group = |group| module.written.iter().filter(move |written| written.group == group);
+            let is_called = |written: &&WrittenTexture| entry_point.as_deref().is_none_or(|name| *written.entry_point == *name);
+            let written: Vec<_> = module.written.iter().filter(is_called).collect();
+            let groups = written.iter().map(|written| written.group + 1).max().unwrap_or(0);
+            let of_group = |group| written.iter().filter(move |written| written.group == group);
             (0..groups).map(|group| of_group(group).map(|written| written.binding).collect()).collect()
         }
     };

@@ -10,7 +10,7 @@ use super::data::{bytes, memory, part};
 use super::fields::{Fields, TextureCopy, extent, layout};
 use super::object::{Object, of};
 use super::promise::{PATIENCE, promise};
-use crate::errors::{Outcome, wrong};
+use crate::errors::{Outcome, wrong, wrong_type};
 use crate::scope;
 
 /// Takes commands and data to the GPU, in the order of the calls. Within a processor's call, what its kernels have recorded before comes before.
@@ -44,8 +44,16 @@ impl Queue {
     /// Submits commands, each once. Does not wait for the GPU.
     ///
     /// A frame's texture that they write is written from then on. If the frame was sent meanwhile, nothing is submitted.
-    fn submit(this: &Bound<'_, Self>, command_buffers: Vec<Bound<'_, CommandBuffer>>) -> Outcome<()> {
+    #[pyo3(signature = (command_buffers: "collections.abc.Iterable[CommandBuffer]"))]
+    fn submit(this: &Bound<'_, Self>, command_buffers: &Bound<'_, PyAny>) -> Outcome<()> {
         let gpu = this.as_super().get().gpu();
+        const EXPECTED: &str = "a list of what the `finish` of encoders gives: CommandBuffers";
+        let Ok(given) = command_buffers.try_iter() else { return Err(wrong_type("command_buffers", EXPECTED, command_buffers)) };
+        let buffers = given.map(|buffer| match buffer?.cast_into::<CommandBuffer>() {
+            Ok(buffer) => Ok(buffer),
+            Err(error) => Err(wrong_type("command_buffers", EXPECTED, &error.into_inner())),
+        });
+        let command_buffers = buffers.collect::<Outcome<Vec<_>>>()?;
         let taken = CommandBuffer::take_all(gpu, &command_buffers)?;
         this.py().detach(|| {
             scope::flush()?;
@@ -86,6 +94,9 @@ impl Queue {
         let (py, gpu) = (this.py(), this.as_super().get().gpu());
         let buffer = of(gpu, "buffer", buffer)?;
         let all = buffer.size();
+        if !buffer.raw().usage().contains(wgpu::BufferUsages::COPY_SRC) {
+            return Err(wrong("buffer", "it cannot be read: it is not for COPY_SRC; make it with that usage, too"));
+        }
         let left = all.checked_sub(buffer_offset);
         let left =
             left.ok_or_else(|| wrong("buffer_offset", format!("it is {buffer_offset}, but the buffer has {all} bytes")))?;
@@ -125,10 +136,8 @@ impl Queue {
         let layout = layout(&fields, py)?;
         fields.end("offset, bytes_per_row, rows_per_image")?;
         let size = extent("size", size)?;
-        if let Some(frame) = texture.frame() {
-            gpu.raw().check_writable(frame)?;
-        }
         py.detach(scope::flush)?;
+        texture.kept().map_or(Ok(()), |kept| kept.check_writable(gpu, "write_texture"))?;
         gpu.raw().write_texture(copy.on(texture.raw()), data.as_bytes(), layout, size)?;
         if let Some(frame) = texture.frame() {
             // From now on it has pixels.
@@ -153,6 +162,9 @@ impl Queue {
         let layout = layout(&fields, py)?;
         fields.end("offset, bytes_per_row, rows_per_image")?;
         let size = extent("size", size)?;
+        if !texture.raw().usage().contains(wgpu::TextureUsages::COPY_SRC) {
+            return Err(wrong("source.texture", "it cannot be read: it is not for COPY_SRC; make it with that usage, too"));
+        }
         let (row, rows) = Texels::of("source", &copy)?.layer(size);
         let apart = layout.bytes_per_row.unwrap_or(row);
         let rows_apart = layout.rows_per_image.unwrap_or(rows);

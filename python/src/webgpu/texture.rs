@@ -9,11 +9,24 @@ use super::object::{Object, make, some};
 use super::words::{name_of, texture_usages, word};
 use crate::debug::{Holding, Kind};
 use crate::errors::Outcome;
+use crate::scope;
 
 /// A frame that something of WebGPU's refers to: as long as that lives, its texture is used for no other frame.
 pub(crate) struct Kept {
     pub(crate) frame: VideoFrame,
     _holding: Holding,
+}
+
+impl Kept {
+    /// Fails if the frame cannot be written; `what` would.
+    pub(super) fn check_writable(&self, gpu: &streamlib::GpuContext, what: impl std::fmt::Display) -> Outcome<()> {
+        gpu.raw().check_writable(&self.frame).map_err(|error| {
+            let number = self.frame.sequence();
+            let message = format!("{what} would change frame #{number}: {error}");
+            let hint = "write to the texture of a frame that is `like` it; what names a frame is made anew for each";
+            Error::new(error.kind(), message).hint(hint).into()
+        })
+    }
 }
 
 /// Texels on the GPU: the program's own, or the very texture of a frame.
@@ -136,7 +149,7 @@ impl Texture {
         let gpu = this.as_super().get().gpu();
         let usage = usage.map(|usage| texture_usages("usage", usage)).transpose()?;
         let descriptor = wgpu::TextureViewDescriptor {
-            label: some(label),
+            label: some(label).or(some(this.as_super().get().label())),
             format: format.map(|format| word("format", format)).transpose()?,
             dimension: dimension.map(|dimension| word("dimension", dimension)).transpose()?,
             // None is all that the texture has.
@@ -148,6 +161,7 @@ impl Texture {
             array_layer_count,
         };
         let raw = gpu.raw().create_view(&this.get().raw, &descriptor)?;
+        let label = if label.is_empty() { this.as_super().get().label() } else { label };
         make(this.py(), Kind::TextureView, gpu, label, TextureView { raw, texture: this.clone().unbind() })
     }
 
@@ -160,6 +174,7 @@ impl Texture {
                 .hint("let go of the frame and of what refers to it")
                 .into());
         }
+        this.py().detach(scope::flush)?;
         this.get().raw.destroy();
         Ok(())
     }

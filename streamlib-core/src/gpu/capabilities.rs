@@ -39,7 +39,7 @@ impl GpuContext {
             missing => Err(lacking(
                 missing,
                 "with which the GPU was not opened",
-                "ask for it before the GPU is opened: in Rust, with `GpuOptions::features`",
+                "ask for it before the GPU is opened: in Rust, with `GpuOptions::features`, in Python, in the first `request_device_sync`",
             )),
         }
     }

@@ -14,8 +14,12 @@ use super::counters::{ByteCounters, CreationCounters};
 use super::disk_cache::DiskCache;
 use super::painter::PainterOptions;
 use super::refusals::{Refusals, from_wgpu, in_scopes};
+use super::stack::with_room;
 use super::timeline::Submitter;
-use crate::Result;
+use crate::{Error, ErrorKind, Result};
+
+/// As long a shader as a driver may be given: the module does not say how long its text was.
+pub(super) const ROOM: usize = 64 << 10;
 
 /// The samplers that kernels are given.
 pub(super) struct Samplers {
@@ -226,7 +230,7 @@ impl Device {
         immediate_bytes: u32,
     ) -> Result<wgpu::ComputePipeline> {
         self.created.pipelines.fetch_add(1, Ordering::Relaxed);
-        self.catch("", || {
+        let create = || {
             let module = self.raw.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: None,
                 source: wgpu::ShaderSource::Naga(Cow::Owned(module)),
@@ -246,7 +250,8 @@ impl Device {
             };
             self.disk_cache
                 .pipeline(|cache| self.raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor { cache, ..descriptor }))
-        })
+        };
+        with_room(ROOM, || self.catch("", create)).unwrap_or_else(|why| Err(Error::new(ErrorKind::Gpu, why)))
     }
 
     /// The most bytes of immediate data that a pipeline can have: parameters that are part of the commands.

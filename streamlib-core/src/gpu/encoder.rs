@@ -94,7 +94,7 @@ impl FrameEncoder {
     pub(super) fn check_writable(frame: &VideoFrame) -> Result<()> {
         match frame.lease().is_published() {
             false => Ok(()),
-            true => Err(Error::new(ErrorKind::InvalidArgument, "a frame that was written to a port cannot be changed")
+            true => Err(Error::new(ErrorKind::InvalidArgument, "a frame that was sent, or came in, cannot be changed")
                 .hint("take a new one with `like`, or `edit` it")),
         }
     }

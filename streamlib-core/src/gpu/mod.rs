@@ -18,6 +18,7 @@ mod raw;
 mod refusals;
 mod shape;
 mod slot;
+mod stack;
 mod staging;
 mod texture;
 mod timeline;
@@ -379,6 +380,9 @@ impl GpuContext {
     /// What this thread has done wrong with the GPU, where no call returned it by itself.
     pub(crate) fn take_error(&self) -> Result<()> {
         self.0.device.refusals.take().map_err(|refused| {
+            if !refused.to_string().contains("lost") {
+                return self.timeline().check_alive().err().unwrap_or(refused);
+            }
             // A lost device refuses everything; wgpu tells of the loss when it is polled and has nothing more to do. It panics where
             // the driver answers a poll with an error.
             let wait = wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_millis(100)) };

@@ -11,9 +11,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use naga::front::{glsl, spv};
+use naga::valid::{GlobalUse, ModuleInfo};
 
 use super::buffer::SizeClass;
+use super::device::ROOM;
 use super::refusals::Attending;
+use super::stack::with_room;
 use super::staging::{Mapped, MappedView};
 use super::{FrameEncoder, GpuContext, ReadyToken, wgsl};
 use crate::time::deadline_after;
@@ -53,18 +56,29 @@ pub enum ShaderSource<'a> {
     Spirv(&'a [u8]),
 }
 
+impl ShaderSource<'_> {
+    fn bytes(self) -> usize {
+        match self {
+            Self::Wgsl(text) | Self::Glsl(text) => text.len(),
+            Self::Spirv(bytes) => bytes.len(),
+        }
+    }
+}
+
 /// A shader module and what WebGPU would not say of it.
 #[derive(Clone, Debug)]
 pub struct RawShader {
     /// wgpu's module.
     pub module: wgpu::ShaderModule,
-    /// The textures that it can write.
+    /// The textures that it writes.
     pub written: Arc<[WrittenTexture]>,
 }
 
-/// Where a shader declares a texture that it can write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a shader has a texture that it writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrittenTexture {
+    /// Which of its entry points writes it.
+    pub entry_point: Arc<str>,
     /// `@group`.
     pub group: u32,
     /// `@binding`.
@@ -157,34 +171,30 @@ impl Raw<'_> {
     pub fn create_shader_module(&self, label: Option<&str>, source: ShaderSource<'_>) -> Result<RawShader> {
         let what = label.map_or_else(|| "the shader".into(), |label| format!("shader '{label}'"));
         let wrong = |why: String| Error::new(ErrorKind::Gpu, format!("create_shader_module: {what} cannot be compiled{why}"));
-        // naga panics at some sources.
-        let parsed = catch_unwind(|| parse(source)).unwrap_or_else(|panic| Err(format!(": naga panicked: {}", said(&*panic))));
-        let module = parsed.map_err(wrong)?;
-        let written = module.global_variables.iter().filter_map(|(_, variable)| {
-            let binding = variable.binding.as_ref()?;
-            match module.types[variable.ty].inner {
-                naga::TypeInner::Image { class: naga::ImageClass::Storage { access, .. }, .. }
-                    if access.contains(naga::StorageAccess::STORE) =>
-                {
-                    Some(WrittenTexture { group: binding.group, binding: binding.binding })
-                }
-                _ => None,
-            }
-        });
-        let written = written.collect();
-        let source = wgpu::ShaderSource::Naga(Cow::Owned(module));
-        let create = || self.gpu.device().raw.create_shader_module(wgpu::ShaderModuleDescriptor { label, source });
-        Ok(RawShader { module: self.call("create_shader_module", create)?, written })
+        let compile = || {
+            // naga panics at some sources.
+            let parsed =
+                catch_unwind(|| parse(source)).unwrap_or_else(|panic| Err(format!(": naga panicked: {}", said(&*panic))));
+            let (module, info) = parsed.map_err(wrong)?;
+            let written = written(&module, &info);
+            let source = wgpu::ShaderSource::Naga(Cow::Owned(module));
+            let create = || self.gpu.device().raw.create_shader_module(wgpu::ShaderModuleDescriptor { label, source });
+            Ok(RawShader { module: self.call("create_shader_module", create)?, written })
+        };
+        with_room(source.bytes(), compile).map_err(wrong)?
     }
 
     /// A compute pipeline. What the driver compiles is kept for later starts.
     pub fn create_compute_pipeline(&self, descriptor: &wgpu::ComputePipelineDescriptor<'_>) -> Result<wgpu::ComputePipeline> {
         let device = self.gpu.device();
-        self.create("create_compute_pipeline", &device.created.pipelines, |raw| {
-            device
-                .disk_cache
-                .pipeline(|cache| raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor { cache, ..descriptor.clone() }))
-        })
+        let create = || {
+            self.create("create_compute_pipeline", &device.created.pipelines, |raw| {
+                device.disk_cache.pipeline(|cache| {
+                    raw.create_compute_pipeline(&wgpu::ComputePipelineDescriptor { cache, ..descriptor.clone() })
+                })
+            })
+        };
+        with_room(ROOM, create).map_err(|why| Error::new(ErrorKind::Gpu, format!("create_compute_pipeline{why}")))?
     }
 
     /// An encoder of commands. [`submit`](Self::submit) takes what it makes.
@@ -316,8 +326,11 @@ impl Raw<'_> {
             return Err(refused);
         }
         // Whoever polls looks for mappings, too; somebody polls after each submission.
-        self.submit([], [])?;
-        Ok(mapping)
+        let submitted = self.submit([], []);
+        if submitted.is_err() {
+            let _ = self.call("unmap", || buffer.unmap());
+        }
+        submitted.map(|_| mapping)
     }
 
     /// Ends the device: whatever is done with it from now on fails with [`ErrorKind::DeviceLost`].
@@ -327,21 +340,47 @@ impl Raw<'_> {
     }
 }
 
-/// The module of a source; what is wrong with it begins with a comma or a colon.
-fn parse(source: ShaderSource<'_>) -> Result<naga::Module, String> {
-    match source {
-        ShaderSource::Wgsl(text) => Ok(wgsl::checked(text)?.0),
+/// The module of a source and what naga finds out about it; what is wrong with it begins with a comma or a colon.
+fn parse(source: ShaderSource<'_>) -> Result<(naga::Module, ModuleInfo), String> {
+    let (module, text) = match source {
+        ShaderSource::Wgsl(text) => return wgsl::checked(text),
         ShaderSource::Glsl(text) => {
             let options = glsl::Options::from(naga::ShaderStage::Compute);
-            glsl::Frontend::default().parse(&options, text).map_err(|errors| match errors.errors.first() {
+            let module = glsl::Frontend::default().parse(&options, text).map_err(|errors| match errors.errors.first() {
                 Some(error) => wgsl::at(text, Some(error.meta.location(text)), error.kind.to_string()),
                 None => String::new(),
-            })
+            })?;
+            (module, text)
         }
         ShaderSource::Spirv(bytes) => {
-            spv::parse_u8_slice(bytes, &spv::Options::default()).map_err(|error| format!(": {}", wgsl::chain(&error)))
+            let module = spv::parse_u8_slice(bytes, &spv::Options::default());
+            (module.map_err(|error| format!(": {}", wgsl::chain(&error)))?, "")
         }
-    }
+    };
+    let info = wgsl::validated(&module, text)?;
+    Ok((module, info))
+}
+
+/// The textures that each entry point writes.
+fn written(module: &naga::Module, info: &ModuleInfo) -> Arc<[WrittenTexture]> {
+    let of_entry = |(place, entry): (usize, &naga::EntryPoint)| {
+        let uses = info.get_entry_point(place);
+        let written = module.global_variables.iter().filter(move |(variable, _)| uses[*variable].contains(GlobalUse::WRITE));
+        let textures = written.filter(|(_, variable)| {
+            let mut ty = &module.types[variable.ty].inner;
+            if let naga::TypeInner::BindingArray { base, .. } = ty {
+                ty = &module.types[*base].inner;
+            }
+            matches!(ty, naga::TypeInner::Image { .. })
+        });
+        let entry_point: Arc<str> = entry.name.as_str().into();
+        let textures = textures.filter_map(move |(_, variable)| {
+            let binding = variable.binding.as_ref()?;
+            Some(WrittenTexture { entry_point: entry_point.clone(), group: binding.group, binding: binding.binding })
+        });
+        textures.collect::<Vec<_>>()
+    };
+    module.entry_points.iter().enumerate().flat_map(of_entry).collect()
 }
 
 /// What a panic says.

@@ -119,7 +119,9 @@ impl<R: Resource> Lease<R> {
     }
 
     pub(super) fn set_submission(&self, submission: u64) {
-        self.slot.ready.store(submission, Ordering::Release);
+        // Of two that write it at once, the later one counts.
+        let later = |before| (before == NOT_SUBMITTED || before < submission).then_some(submission);
+        let _ = self.slot.ready.fetch_update(Ordering::Release, Ordering::Relaxed, later);
     }
 
     /// From here on nobody may write it.

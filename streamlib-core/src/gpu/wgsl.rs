@@ -3,19 +3,29 @@
 use naga::SourceLocation;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 
+use super::stack::with_room;
+
 /// The module and what naga found out about it, if it is sound. Otherwise what is wrong, as `, line 2, column 11: no definition in scope for identifier: `y` (in
 /// "let x = y;")`.
 pub(super) fn checked(wgsl: &str) -> Result<(naga::Module, ModuleInfo), String> {
-    let module =
-        naga::front::wgsl::parse_str(wgsl).map_err(|error| at(wgsl, error.location(wgsl), error.message().to_string()))?;
+    with_room(wgsl.len(), || {
+        let parsed = naga::front::wgsl::parse_str(wgsl);
+        let module = parsed.map_err(|error| at(wgsl, error.location(wgsl), error.message().to_string()))?;
+        let info = validated(&module, wgsl)?;
+        Ok((module, info))
+    })?
+}
+
+/// What naga finds out about a module of this text, if it is sound.
+pub(super) fn validated(module: &naga::Module, text: &str) -> Result<ModuleInfo, String> {
     // What an adapter lacks is found when the pipeline is made.
-    match Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module) {
-        Ok(info) => Ok((module, info)),
+    match Validator::new(ValidationFlags::all(), Capabilities::all()).validate(module) {
+        Ok(info) => Ok(info),
         Err(error) => {
             // Of the places that naga names, the smallest: the others are what it lies in.
             let ranges = error.spans().filter_map(|(span, _)| Some((span.to_range()?.len(), *span)));
-            let place = ranges.min_by_key(|(length, _)| *length).map(|(_, span)| span.location(wgsl));
-            Err(at(wgsl, place, chain(error.as_inner())))
+            let place = ranges.min_by_key(|(length, _)| *length).map(|(_, span)| span.location(text));
+            Err(at(text, place, chain(error.as_inner())))
         }
     }
 }

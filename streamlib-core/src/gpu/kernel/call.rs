@@ -367,7 +367,8 @@ impl<'a> KernelCall<'a> {
             }
         }
         let bind_groups = compiled.interface.groups().zip(&compiled.layouts);
-        let bind_groups: SmallVec<[_; 4]> = bind_groups.map(|(group, layout)| bind_group(&gpu, layout, &bound[group])).collect();
+        let bind_groups: SmallVec<[_; 4]> =
+            bind_groups.map(|(group, layout)| bind_group(&gpu, &kernel.label, layout, &bound[group])).collect::<Result<_>>()?;
         let in_group = match compiled.interface.uniforms_in_group() {
             0 => None,
             _ => {
@@ -461,7 +462,12 @@ impl BindingKind {
     }
 }
 
-fn bind_group(gpu: &crate::GpuContext, (id, layout): &Layout, bound: &[Option<Bound<'_>>]) -> wgpu::BindGroup {
+fn bind_group(
+    gpu: &crate::GpuContext,
+    kernel: &str,
+    (id, layout): &Layout,
+    bound: &[Option<Bound<'_>>],
+) -> Result<wgpu::BindGroup> {
     let (device, bound_count) = (gpu.device(), bound.len());
     let sampler = |bound: &Option<Bound<'_>>| match bound {
         Some(Bound::Sampler(wgpu::FilterMode::Nearest)) => &device.samplers.nearest,
@@ -482,9 +488,12 @@ fn bind_group(gpu: &crate::GpuContext, (id, layout): &Layout, bound: &[Option<Bo
             // How much of its memory is bound, too.
             Some(Bound::Buffer { lease, bytes, .. }) => key.extend([lease.id(), ResourceId::of_size(*bytes)]),
             // A group that is kept would keep what is not the pools' alive.
-            Some(Bound::RawBuffer { .. }) => return device.create_group(layout, bound_count, resource),
+            Some(Bound::RawBuffer { .. }) => {
+                let create = || device.create_group(layout, bound_count, resource);
+                return gpu.raw().call(&format!("kernel '{kernel}' cannot be called"), create);
+            }
             other => key.push(sampler(other).0),
         }
     }
-    device.bind_groups.find(key, || device.create_group(layout, bound_count, resource))
+    Ok(device.bind_groups.find(key, || device.create_group(layout, bound_count, resource)))
 }

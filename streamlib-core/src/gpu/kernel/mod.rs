@@ -16,6 +16,7 @@ pub use layout::{
 
 use super::GpuContext;
 use super::bind_groups::Layout;
+use super::stack::with_room;
 use crate::{Error, ErrorKind, Result};
 use cache::KernelKey;
 use interface::{BindingKind, Interface, Room, format_name};
@@ -104,7 +105,9 @@ impl GpuContext {
         let mut constants: Vec<_> = options.constants.iter().map(|(name, value)| ((*name).into(), value.to_bits())).collect();
         constants.sort_unstable();
         let key = KernelKey { text: wgsl.into(), entry_point: options.entry_point.map(Into::into), constants };
-        let compiled = self.0.kernels.find(key, || self.compile(wgsl, options));
+        let compile = || with_room(wgsl.len(), || self.compile(wgsl, options));
+        let too_long = |why| Err(Error::new(ErrorKind::InvalidArgument, why));
+        let compiled = self.0.kernels.find(key, || compile().unwrap_or_else(too_long));
         let compiled = compiled.map_err(|error| error.of_kernel(label))?;
         Ok(Kernel { label: label.into(), compiled: Some(compiled) })
     }
