@@ -147,9 +147,7 @@ class Buffer(Object):
         """
         The mapped memory, or a part of it, as a memoryview that `unmap` releases: to be written, or, if it is mapped for reading, read-only.
         """
-    def map_async(
-        self, /, mode: int | str, offset: SupportsIndex = 0, size: SupportsIndex | None = None
-    ) -> streamlib.webgpu.Promise[None]:
+    def map_async(self, /, mode: int | str, offset: SupportsIndex = 0, size: SupportsIndex | None = None) -> streamlib.webgpu.Promise[None]:
         """
         The same, at once: `await` what is returned, or call its `sync_wait`.
         """

@@ -396,7 +396,12 @@ mapped = first.create_buffer(size=16, usage="MAP_WRITE | COPY_SRC", mapped_at_cr
 array = memoryview(mapped.get_mapped_range())
 frame = sl.gpu().frame(8, 8)
 first.destroy()
-for call in (lambda: first.create_buffer(size=16, usage=1), lambda: first.queue.read_buffer(buffer)):
+for call in (
+    lambda: first.create_buffer(size=16, usage=1),
+    lambda: first.queue.read_buffer(buffer),
+    lambda: mapped.write_mapped(b"12345678"),
+    mapped.unmap,
+):
     try:
         call()
     except sl.DeviceLostError:
@@ -417,6 +422,8 @@ for call in (
         print(error)
 """)
         == """lost
+lost
+lost
 lost
 argument 'buffer': 'old' is of another GPU device
 argument 'entries[0].resource': 'old' is of another GPU device

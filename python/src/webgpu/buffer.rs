@@ -117,6 +117,8 @@ impl Buffer {
         offset: Option<i64>,
         size: Option<u64>,
     ) -> Outcome<Range<u64>> {
+        // The memory of a device that is gone goes with it.
+        this.as_super().get().gpu().check_alive()?;
         let State::Mapped { mode: mapped, range } = &memory.state else { return Err(Self::refuse(this, "is not mapped")) };
         if *mapped != mode {
             let message = match mapped {
@@ -276,11 +278,16 @@ impl Buffer {
         }
         let lent = std::mem::take(&mut memory.lent);
         let is_destroyed = matches!(state, State::Destroyed);
-        let is_written = matches!(memory.state, State::Mapped { mode: wgpu::MapMode::Write, .. }) && !is_destroyed;
+        let was_written = matches!(memory.state, State::Mapped { mode: wgpu::MapMode::Write, .. });
+        let is_written = was_written && !is_destroyed && gpu.check_alive().is_ok();
         let ended = gpu.raw().call(if is_destroyed { "destroy" } else { "unmap" }, || {
             for lent in lent.iter().filter(|_| is_written) {
-                if let Ok(mut view) = me.raw.get_mapped_range_mut(lent.range.clone()) {
-                    view.slice(..).copy_from_slice(&lent.bytes.bind(py).to_vec());
+                let bytes = lent.bytes.bind(py).to_vec();
+                // Whoever has released the view could make the bytes more, or fewer.
+                if let Ok(mut view) = me.raw.get_mapped_range_mut(lent.range.clone())
+                    && view.len() == bytes.len()
+                {
+                    view.slice(..).copy_from_slice(&bytes);
                 }
             }
             if is_destroyed { me.raw.destroy() } else { me.raw.unmap() }
