@@ -380,11 +380,12 @@ impl GpuContext {
     /// What this thread has done wrong with the GPU, where no call returned it by itself.
     pub(crate) fn take_error(&self) -> Result<()> {
         self.0.device.refusals.take().map_err(|refused| {
-            if !refused.to_string().contains("lost") {
+            let text = refused.to_string();
+            if !text.contains("lost") && !text.contains("is invalid") {
                 return self.timeline().check_alive().err().unwrap_or(refused);
             }
-            // A lost device refuses everything; wgpu tells of the loss when it is polled and has nothing more to do. It panics where
-            // the driver answers a poll with an error.
+            // A lost device refuses everything, and what was created on it without a word is invalid. wgpu tells of the loss when it
+            // is polled and has nothing more to do. It panics where the driver answers a poll with an error.
             let wait = wgpu::PollType::Wait { submission_index: None, timeout: Some(Duration::from_millis(100)) };
             if catch_unwind(AssertUnwindSafe(|| self.0.device.raw.poll(wait))).is_err() {
                 self.timeline().device_lost("its driver fails when it is asked how far it is".into());
