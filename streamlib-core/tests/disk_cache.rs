@@ -96,6 +96,36 @@ fn what_was_compiled_is_kept_as_soon_as_the_graph_runs() {
     running.wait().1.unwrap();
 }
 
+/// The names of this process's threads.
+#[cfg(target_os = "linux")]
+fn threads() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    // One that ends meanwhile has no name any more.
+    tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok()).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_writes_it_is_waited_for_at_the_end_of_a_run() {
+    let Some(directory) = std::env::var_os(DIRECTORY) else {
+        // A process of its own has no threads of other tests.
+        let directory = tempfile::tempdir().unwrap();
+        let test = ["--exact", "who_writes_it_is_waited_for_at_the_end_of_a_run"];
+        let alone = Command::new(std::env::current_exe().unwrap()).args(test).env(DIRECTORY, directory.path()).status();
+        assert!(alone.unwrap().success());
+        return;
+    };
+    for round in 0..10 {
+        let cache_directory = Some(Path::new(&directory).join(round.to_string()));
+        let gpu = GpuOptions { cache_directory, ..Default::default() };
+        let mut graph = Graph::new();
+        graph.chain((Numbers::up_to(1), Compiling, Collect::default())).unwrap();
+        Runtime::new(RuntimeOptions { gpu, ..Default::default() }).run(graph).unwrap();
+        let left: Vec<_> = threads().into_iter().filter(|name| name.starts_with("streamlib")).collect();
+        assert!(left.is_empty(), "round {round}: {left:?}");
+    }
+}
+
 #[test]
 fn what_is_damaged_or_not_ours_is_not_believed() {
     let directory = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::Sender;
@@ -107,6 +108,8 @@ pub(crate) struct Shared {
     /// Segments whose own processors are not set up yet.
     unprepared: AtomicUsize,
     wakers: Mutex<Vec<Unparker>>,
+    /// Writes the GPU's cache while frames flow.
+    saving: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Shared {
@@ -147,6 +150,7 @@ impl Shared {
             features,
             unprepared: AtomicUsize::new(segments),
             wakers: Mutex::default(),
+            saving: Mutex::default(),
         }
     }
 
@@ -211,8 +215,14 @@ impl Shared {
         self.unprepared.load(Ordering::Acquire) == 0
     }
 
-    /// Keeps what was compiled, if anything was.
+    /// Keeps what was compiled, if anything was. Afterwards no thread of the run's has the GPU in its hands: a program that ended
+    /// then would crash in the driver.
     pub(crate) fn save_gpu_cache(&self) {
+        let saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(saving) = saving {
+            // That it panicked was printed.
+            let _ = saving.join();
+        }
         self.opened_gpu().into_iter().for_each(GpuContext::save_cache);
     }
 
@@ -220,7 +230,10 @@ impl Shared {
     pub(crate) fn save_gpu_cache_aside(&self) {
         if let Some(gpu) = self.opened_gpu().cloned() {
             let spawned = std::thread::Builder::new().name("streamlib-cache".into()).spawn(move || gpu.save_cache());
-            spawned.map_or_else(|error| tracing::debug!(%error, "the GPU cache is written at the end"), drop);
+            match spawned {
+                Ok(saving) => *self.saving.lock().unwrap_or_else(PoisonError::into_inner) = Some(saving),
+                Err(error) => tracing::debug!(%error, "the GPU cache is written at the end"),
+            }
         }
     }
 
