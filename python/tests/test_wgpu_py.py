@@ -631,38 +631,43 @@ def test_buffer_clear() -> None:
     assert clear(40, 4) == data[:40] + bytes(4)
 
 
-@pytest.mark.parametrize("kind", ["memoryview", "ctypes", "numpy", "strided", "bytes", "bytearray"])
-def test_buffer_write_from(kind: str) -> None:
+# Few bytes, and more.
+@pytest.mark.parametrize("count", [12, 1200])
+@pytest.mark.parametrize("kind", ["memoryview", "ctypes", "numpy", "columns", "strided", "bytes", "bytearray"])
+def test_buffer_write_from(kind: str, count: int) -> None:
     device = get_default_device()
-    numbers = np.random.default_rng(7).random(12, np.float32)
+    numbers = np.random.default_rng(7).random(count, np.float32)
     kinds: dict[str, Callable[[], Any]] = {
         "memoryview": lambda: memoryview(numbers.copy()),
-        "ctypes": lambda: (ctypes.c_float * 12)(*numbers),
-        "numpy": numbers.copy,
+        "ctypes": lambda: (ctypes.c_float * count)(*numbers),
+        "numpy": lambda: numbers.reshape(-1, 4).copy(),
+        # Where they lie, the elements are in another order.
+        "columns": lambda: np.asfortranarray(numbers.reshape(-1, 4)),
         "strided": lambda: np.repeat(numbers, 3)[::3],
         "bytes": numbers.tobytes,
         "bytearray": lambda: bytearray(numbers.tobytes()),
     }
     data = kinds[kind]()
-    buffer = device.create_buffer(size=48, usage="COPY_DST | COPY_SRC")
+    size = 4 * count
+    buffer = device.create_buffer(size=size, usage="COPY_DST | COPY_SRC")
     device.queue.write_buffer(buffer, 0, data)
     if kind != "bytes":
         # It was copied.
         data[0] = 0
     device.queue.submit([])
-    np.testing.assert_array_equal((ctypes.c_float * 12).from_buffer(device.queue.read_buffer(buffer)), numbers)
+    np.testing.assert_array_equal((ctypes.c_float * count).from_buffer(device.queue.read_buffer(buffer)), numbers)
     data = kinds[kind]()
     # Offsets of data are in bytes.
     device.queue.write_buffer(buffer, 0, data, 8)
-    device.queue.write_buffer(buffer, 40, data, 0, 8)
+    device.queue.write_buffer(buffer, size - 8, data, 0, 8)
     assert device.queue.read_buffer(buffer).cast("f").tolist() == [*numbers[2:].tolist(), *numbers[:2].tolist()]
     with pytest.raises(ValueError, match="size"):
-        device.queue.write_buffer(buffer, 0, data, 44, 8)
+        device.queue.write_buffer(buffer, 0, data, size - 4, 8)
     with pytest.raises(ValueError, match="data_offset"):
-        device.queue.write_buffer(buffer, 0, data, 52)
-    for offset, size in [(2, 4), (0, 6), (44, 8)]:
+        device.queue.write_buffer(buffer, 0, data, size + 4)
+    for offset, length in [(2, 4), (0, 6), (size - 4, 8)]:
         with pytest.raises(wgpu.GPUValidationError):
-            device.queue.write_buffer(buffer, offset, data, 0, size)
+            device.queue.write_buffer(buffer, offset, data, 0, length)
 
 
 # test_wgpu_native_texture

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyMemoryView, PyTuple};
 use streamlib::{Error, ErrorKind, wgpu};
 
-use super::data::{bytes, memory};
+use super::data::{Data, memory};
 use super::object::{Object, make, some};
 use super::promise::{Mapping, PATIENCE};
 use crate::debug::Kind;
@@ -395,12 +395,11 @@ impl Buffer {
     /// Writes to the mapped bytes: a multiple of 4 bytes, to an offset that is one of 8.
     #[pyo3(signature = (data: "typing.Any", buffer_offset=None))]
     fn write_mapped(this: &Bound<'_, Self>, data: &Bound<'_, PyAny>, buffer_offset: Option<i64>) -> Outcome<()> {
-        let data = bytes("data", data)?;
-        let data = data.as_bytes();
+        let data = Data::of("data", data)?;
         let held = this.get().settled();
         let range = Self::part(this, &held, wgpu::MapMode::Write, buffer_offset, Some(data.len() as u64))?;
         Self::check_not_lent(this, &held, &range)?;
-        this.get().write(range.start, data)
+        this.get().write(range.start, &data)
     }
 
     /// The mapped memory, or a part of it, as a memoryview that `unmap` releases: to be written, or, if it is mapped for reading, read-only.

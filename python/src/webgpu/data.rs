@@ -1,21 +1,52 @@
 //! Bytes on their way from Python to the GPU and back.
 
-use std::ops::Range;
+use std::ops::{Deref, Range};
 
+use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView};
 
 use crate::errors::{Outcome, wrong, wrong_type};
 
-/// The bytes of whatever has Python's buffer protocol: bytes, bytearray, memoryview, arrays of any kind, in C order.
-pub(super) fn bytes<'py>(argument: &str, data: &Bound<'py, PyAny>) -> Outcome<Bound<'py, PyBytes>> {
-    if let Ok(bytes) = data.cast::<PyBytes>() {
-        return Ok(bytes.clone());
+/// As few bytes are copied sooner than borrowed.
+const FEW: usize = 1024;
+
+/// Bytes of Python's, while the interpreter's lock is held: nobody changes them meanwhile.
+pub(super) enum Data<'py> {
+    Bytes(Bound<'py, PyBytes>),
+    /// Where they lie in another object.
+    Borrowed(PyReadonlyArray1<'py, u8>),
+}
+
+impl<'py> Data<'py> {
+    /// The bytes of whatever has Python's buffer protocol: bytes, bytearray, memoryview, arrays of any kind, in C order. Those that do not lie
+    /// in that order are copied.
+    pub(super) fn of(argument: &str, data: &Bound<'py, PyAny>) -> Outcome<Self> {
+        if let Ok(bytes) = data.cast::<PyBytes>() {
+            return Ok(Self::Bytes(bytes.clone()));
+        }
+        let Ok(view) = PyMemoryView::from(data) else {
+            return Err(wrong_type(argument, "bytes, an array, or what else has the buffer protocol", data));
+        };
+        if view.getattr("c_contiguous")?.is_truthy()? && view.getattr("nbytes")?.extract::<usize>()? > FEW {
+            static FROM_BUFFER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+            let array = FROM_BUFFER.import(data.py(), "numpy", "frombuffer")?.call1((view, "u1"))?;
+            return Ok(Self::Borrowed(array.extract()?));
+        }
+        Ok(Self::Bytes(view.call_method0("tobytes")?.cast_into()?))
     }
-    let Ok(view) = PyMemoryView::from(data) else {
-        return Err(wrong_type(argument, "bytes, an array, or what else has the buffer protocol", data));
-    };
-    Ok(view.call_method0("tobytes")?.cast_into::<PyBytes>()?)
+}
+
+impl Deref for Data<'_> {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Bytes(bytes) => bytes.as_bytes(),
+            // numpy makes contiguous ones of buffers.
+            Self::Borrowed(array) => array.as_slice().unwrap_or_default(),
+        }
+    }
 }
 
 /// The part of data that begins at `offset` and is `size` bytes long, or goes to the end.

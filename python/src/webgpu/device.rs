@@ -11,7 +11,7 @@ use super::adapter::{self, Adapter};
 use super::binding::{self, BindGroup, BindGroupLayout, PipelineLayout, Sampler};
 use super::buffer::Buffer;
 use super::commands::CommandEncoder;
-use super::data::bytes;
+use super::data::Data;
 use super::fields::{extent, items};
 use super::object::{Object, make, some};
 use super::pipeline::{self, ComputePipeline, QuerySet, ShaderModule};
@@ -96,7 +96,7 @@ impl Device {
         usage: &Bound<'py, PyAny>,
     ) -> Outcome<Bound<'py, Buffer>> {
         let usage = buffer_usages("usage", usage)?;
-        Buffer::with_data(this.py(), Self::gpu(this), label, bytes("data", data)?.as_bytes(), usage)
+        Buffer::with_data(this.py(), Self::gpu(this), label, &Data::of("data", data)?, usage)
     }
 
     /// A texture of zeros.

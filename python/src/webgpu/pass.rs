@@ -9,7 +9,7 @@ use streamlib::{Error, ErrorKind, wgpu};
 use super::binding::{BindGroup, Frames};
 use super::buffer::Buffer;
 use super::commands::CommandEncoder;
-use super::data::{bytes, part};
+use super::data::{Data, part};
 use super::object::{Object, of};
 use super::pipeline::ComputePipeline;
 use crate::errors::{Failure, Outcome};
@@ -120,9 +120,9 @@ impl ComputePass {
         data_offset: u64,
         data_size: Option<u64>,
     ) -> Outcome<()> {
-        let data = bytes("data", data)?;
-        let range = part(data.as_bytes().len(), data_offset, data_size)?;
-        Self::call(this, "set_immediates", |pass| pass.set_immediates(range_offset, &data.as_bytes()[range]))
+        let data = Data::of("data", data)?;
+        let range = part(data.len(), data_offset, data_size)?;
+        Self::call(this, "set_immediates", |pass| pass.set_immediates(range_offset, &data[range]))
     }
 
     /// Runs the shader in so many workgroups.

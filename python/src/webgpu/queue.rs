@@ -6,7 +6,7 @@ use streamlib::wgpu;
 
 use super::buffer::Buffer;
 use super::commands::CommandBuffer;
-use super::data::{bytes, memory, part};
+use super::data::{Data, memory, part};
 use super::fields::{Fields, TextureCopy, extent, layout};
 use super::object::{Object, of};
 use super::promise::{PATIENCE, promise};
@@ -76,10 +76,10 @@ impl Queue {
     ) -> Outcome<()> {
         let gpu = this.as_super().get().gpu();
         let buffer = of(gpu, "buffer", buffer)?;
-        let data = bytes("data", data)?;
-        let range = part(data.as_bytes().len(), data_offset, size)?;
         this.py().detach(scope::flush)?;
-        Ok(gpu.raw().write_buffer(buffer.raw(), buffer_offset, &data.as_bytes()[range])?)
+        let data = Data::of("data", data)?;
+        let range = part(data.len(), data_offset, size)?;
+        Ok(gpu.raw().write_buffer(buffer.raw(), buffer_offset, &data[range])?)
     }
 
     /// What is in a buffer that has `COPY_SRC`, or in a part of it. Blocks, without the interpreter's lock, until the GPU has done what was submitted
@@ -131,14 +131,13 @@ impl Queue {
         let (py, gpu) = (this.py(), this.as_super().get().gpu());
         let copy = TextureCopy::new("destination", destination)?;
         let texture = of(gpu, "destination.texture", &copy.texture)?;
-        let data = bytes("data", data)?;
         let fields = Fields::new("data_layout", data_layout)?;
         let layout = layout(&fields, py)?;
         fields.end("offset, bytes_per_row, rows_per_image")?;
         let size = extent("size", size)?;
         py.detach(scope::flush)?;
         texture.kept().map_or(Ok(()), |kept| kept.check_writable(gpu, "write_texture"))?;
-        gpu.raw().write_texture(copy.on(texture.raw()), data.as_bytes(), layout, size)?;
+        gpu.raw().write_texture(copy.on(texture.raw()), &Data::of("data", data)?, layout, size)?;
         if let Some(frame) = texture.frame() {
             // From now on it has pixels.
             py.detach(|| gpu.raw().submit([], [frame]))?;
