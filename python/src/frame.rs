@@ -11,7 +11,7 @@ use streamlib::{Error, ErrorKind, PixelFormat, Timestamp};
 use crate::debug::{Alive, Holding, Kind};
 use crate::errors::{Outcome, wrong, wrong_type};
 use crate::gpu::GpuContext;
-use crate::pixels::{Picture, Pixels, ReadBack};
+use crate::pixels::{Picture, ReadBack};
 use crate::scope;
 use crate::webgpu::Texture;
 
@@ -58,9 +58,8 @@ impl VideoFrame {
 
     /// Records a read-back where what writes the frame has been submitted, or comes before it.
     fn read(&self) -> streamlib::Result<streamlib::ReadBack> {
-        scope::flush()?;
         let deadline = Instant::now() + PATIENCE;
-        while self.frame.ready(&self.gpu).is_none() {
+        while !scope::is_written(&self.gpu, &self.frame) {
             if Instant::now() >= deadline {
                 return Err(Error::new(ErrorKind::Stalled, "the frame has no pixels yet: what writes it was not submitted")
                     .hint("write it first; what a processor records is submitted when its `process` returns"));
@@ -152,8 +151,8 @@ impl VideoFrame {
     /// be written, as OpenCV likes it. Arrays may be kept for as long as one likes.
     #[pyo3(signature = (*, copy=false) -> "numpy.typing.NDArray[numpy.uint8]")]
     fn to_numpy<'py>(&self, py: Python<'py>, copy: bool) -> Outcome<Bound<'py, PyAny>> {
-        let view = py.detach(|| self.read()?.wait())?;
-        Pixels::new(view).into_numpy(py, copy)
+        let pixels = py.detach(|| self.read())?;
+        crate::pixels::read(py, pixels, copy)
     }
 
     /// Starts bringing the pixels to the CPU and returns at once. `await` what is returned, or call its `wait`.

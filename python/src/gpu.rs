@@ -12,6 +12,7 @@ use crate::frame::{VideoFrame, pixel_format};
 use crate::kernel::Kernel;
 use crate::run::{end_all, forget_the_ended, runs};
 use crate::scope;
+use crate::waiting::wait_idle;
 use crate::webgpu::Device;
 
 /// What all graphs of the process run on.
@@ -191,8 +192,7 @@ impl GpuContext {
     #[pyo3(signature = (timeout=30.0))]
     fn wait_idle(&self, py: Python<'_>, timeout: f64) -> Outcome<()> {
         let timeout = seconds("timeout", timeout)?;
-        py.detach(|| scope::flush().and_then(|()| self.gpu.wait_idle(timeout)))?;
-        Ok(())
+        wait_idle(py, &self.gpu, timeout)
     }
 
     /// What the GPU did and holds, as JSON.

@@ -22,9 +22,7 @@ use crate::registry::BuiltIn;
 use crate::run::{State, runs};
 use crate::scope;
 use crate::steps::{Recipe, Step};
-
-/// How often a waiting main thread looks whether somebody has pressed Ctrl-C.
-const LOOK: Duration = Duration::from_millis(50);
+use crate::waiting;
 
 /// Processors and the links between their ports, and their run. `streamlib.Graph` is the face of it.
 #[pyclass(frozen, weakref, module = "streamlib._native")]
@@ -283,19 +281,12 @@ impl Graph {
         self.refuse_own(py)?;
         let timeout = timeout.map(|timeout| seconds("timeout", timeout)).transpose()?;
         let Some(run) = self.started(py) else { return Ok(true) };
-        let begin = std::time::Instant::now();
-        loop {
-            let left = timeout.map_or(LOOK, |timeout| timeout.saturating_sub(begin.elapsed()).min(LOOK));
-            if py.detach(|| run.wait_for(left)) {
-                drop(run);
-                self.settle(py);
-                return Ok(true);
-            }
-            if timeout.is_some_and(|timeout| begin.elapsed() >= timeout) {
-                return Ok(false);
-            }
-            py.check_signals()?;
+        let is_over = waiting::wait(py, timeout, |slice| run.wait_for(slice))?;
+        if is_over {
+            drop(run);
+            self.settle(py);
         }
+        Ok(is_over)
     }
 
     /// Raises what ended the last run, if that was an error.

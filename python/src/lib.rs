@@ -25,6 +25,7 @@ mod scope;
 mod signals;
 mod steps;
 mod uniforms;
+mod waiting;
 mod webgpu;
 
 pub use gpu::adopt;

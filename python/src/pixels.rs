@@ -1,9 +1,8 @@
 //! Pixels on the CPU: arrays of numpy's on their way to a frame, and a frame's on their way to numpy.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use numpy::{PyArrayDyn, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::IntoPyObjectExt;
@@ -14,6 +13,7 @@ use streamlib::{PixelFormat, Size, VideoFormat};
 use crate::debug::{Alive, Kind};
 use crate::errors::{Outcome, wrong, wrong_type};
 use crate::scope;
+use crate::waiting::wait_ready;
 
 /// Of so many arrays the memory is used again when they go; that of those beyond is their own. Streams that keep one or two of the last
 /// frames allocate nothing; who keeps thousands takes nothing away from others.
@@ -35,12 +35,12 @@ impl Drop for Pixels {
 }
 
 impl Pixels {
-    pub(crate) fn new(view: streamlib::ReadBackView) -> Self {
+    fn new(view: streamlib::ReadBackView) -> Self {
         let view = if ARRAYS.fetch_add(1, Ordering::Relaxed) < IN_THE_RING { view } else { view.keep() };
         Self { view, _alive: Alive::new(Kind::Pixels) }
     }
 
-    pub(crate) fn into_numpy(self, py: Python<'_>, copy: bool) -> Outcome<Bound<'_, PyAny>> {
+    fn into_numpy(self, py: Python<'_>, copy: bool) -> Outcome<Bound<'_, PyAny>> {
         let numpy = PyModule::import(py, "numpy")?;
         let array = numpy.call_method1("asarray", (Bound::new(py, self)?,))?;
         match copy {
@@ -99,8 +99,8 @@ impl ReadBack {
         Self { pixels: Mutex::new(Some(pixels)), _alive: Alive::new(Kind::ReadBack) }
     }
 
-    fn take(&self) -> Option<streamlib::ReadBack> {
-        self.pixels.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn pixels(&self) -> MutexGuard<'_, Option<streamlib::ReadBack>> {
+        self.pixels.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,13 +109,15 @@ impl ReadBack {
     /// Whether `wait` would return at once.
     #[getter]
     fn is_ready(&self) -> bool {
-        self.pixels.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_none_or(streamlib::ReadBack::is_ready)
+        self.pixels().as_ref().is_none_or(streamlib::ReadBack::is_ready)
     }
 
     /// The array, as `VideoFrame.to_numpy` gives it. Blocks, without the interpreter's lock, until it is there. Once.
     #[pyo3(signature = (*, copy=false) -> "numpy.typing.NDArray[numpy.uint8]")]
     fn wait<'py>(&self, py: Python<'py>, copy: bool) -> Outcome<Bound<'py, PyAny>> {
-        let Some(pixels) = self.take() else {
+        let ready = self.pixels().as_ref().and_then(streamlib::ReadBack::ready);
+        wait_ready(py, ready)?;
+        let Some(pixels) = self.pixels().take() else {
             return Err(streamlib::Error::new(streamlib::ErrorKind::InvalidArgument, "this read-back was waited for already")
                 .hint("keep the array that it gave")
                 .into());
@@ -129,6 +131,13 @@ impl ReadBack {
         let wait = slf.getattr("wait")?;
         Ok(asyncio.call_method1("to_thread", (wait,))?.call_method0("__await__")?)
     }
+}
+
+/// The array, once the GPU has written it.
+pub(crate) fn read(py: Python<'_>, pixels: streamlib::ReadBack, copy: bool) -> Outcome<Bound<'_, PyAny>> {
+    wait_ready(py, pixels.ready())?;
+    let view = py.detach(|| pixels.wait())?;
+    Pixels::new(view).into_numpy(py, copy)
 }
 
 /// An array that is a picture.

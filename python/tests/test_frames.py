@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import queue
+import signal
 import weakref
 from typing import Any
 
@@ -310,6 +312,59 @@ def test_read_back_is_awaited() -> None:
         return array
 
     assert np.array_equal(asyncio.run(read()), noise(4, 4, 4))
+
+
+SLOW = """
+@group(0) @binding(0) var dst: texture_storage_2d<rgba8unorm, write>;
+@compute @workgroup_size(16, 16)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    var state = id.x + 1u;
+    for (var step = 0u; step < 60000u; step++) {
+        state ^= state << 13u;
+        state ^= state >> 17u;
+        state ^= state << 5u;
+    }
+    textureStore(dst, id.xy, unpack4x8unorm(state));
+}
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no timers here")
+def test_who_waits_for_pixels_hears_signals(gpu: sl.GpuContext) -> None:
+    reads: queue.Queue[sl.ReadBack] = queue.Queue()
+    slow = gpu.kernel(SLOW)
+
+    @sl.processor
+    def draw(frame: sl.VideoFrame) -> None:
+        drawn = frame.like()
+        slow(dst=drawn)
+        reads.put(drawn.read_back())
+
+    class Pressed(Exception):
+        """What the handler raises."""
+
+    states: list[bool] = []
+
+    def handle(*_: object) -> None:
+        states.append(pixels.is_ready)
+        raise Pressed
+
+    graph = sl.Graph()
+    graph.chain(sl.TestPattern(size=(320, 200)), draw())
+    before = signal.signal(signal.SIGALRM, handle)
+    try:
+        graph.start(frames=1)
+        pixels = reads.get(timeout=60)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(Pressed):
+            pixels.wait()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    # While the GPU was at it.
+    assert states == [False]
+    assert pixels.wait().shape == (200, 320, 4)
+    graph.wait()
 
 
 def test_descriptions(gpu: sl.GpuContext) -> None:

@@ -30,6 +30,7 @@ const _: () = {
     shared_between_threads::<Raw<'static>>();
     shared_between_threads::<Mapping>();
     shared_between_threads::<RawBytes>();
+    shared_between_threads::<RawReadBack>();
     shared_between_threads::<RawShader>();
     one_at_a_time::<Cadence>();
 };

@@ -32,8 +32,8 @@ pub use gpu::{
     AdapterChoice, AdapterOptions, Buffer, BufferReadBack, ByteStatistics, CreationStatistics, DeclaredField, DeclaredUniform,
     DiskCacheStatistics, FrameEncoder, FramePainter, GpuContext, GpuOptions, GpuStatistics, Kernel, KernelBinding, KernelCall,
     KernelOptions, KernelStatistics, LeaseReport, Mapping, MemoryStatistics, ObjectStatistics, PainterOptions, PassShape, Plane,
-    PoolStatistics, Raw, RawBytes, RawShader, ReadBack, ReadBackView, ReadyToken, Scalar, ShaderSource, Uniform, UniformField,
-    UniformLayout, UniformNumber, UniformType, UniformValue, UploadMemory, Viewport, WrittenTexture,
+    PoolStatistics, Raw, RawBytes, RawReadBack, RawShader, ReadBack, ReadBackView, ReadyToken, Scalar, ShaderSource, Uniform,
+    UniformField, UniformLayout, UniformNumber, UniformType, UniformValue, UploadMemory, Viewport, WrittenTexture,
 };
 pub use graph::{Graph, GraphSpec, IntoChain, LinkSpec, NodeSpec, PortRef};
 pub use parameters::{Checker, Described, ParameterDescriptor, Tunable, Tuning, check_parameters, check_values, make};

@@ -100,7 +100,7 @@ fn memory_is_mapped_written_and_read() {
     assert!(mapping.is_ready());
     up.get_mapped_range_mut(8..12).unwrap().copy_from_slice(&[1, 2, 3, 4]);
     up.unmap();
-    assert_eq!(gpu.raw().read_buffer(&up, 4..12, "test").unwrap()[..], [0, 0, 0, 0, 1, 2, 3, 4]);
+    assert_eq!(gpu.raw().read_buffer(&up, 4..12, "test").unwrap().wait().unwrap()[..], [0, 0, 0, 0, 1, 2, 3, 4]);
     for range in [4..16, 0..6, 8..8, 8..20] {
         let error = gpu.raw().map(&up, wgpu::MapMode::Write, range).map(drop).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
@@ -137,7 +137,7 @@ fn frames_are_written_and_read_by_raw_commands() {
     assert!(frame.ready(&gpu).is_none());
     gpu.raw().submit([], [&frame]).unwrap().wait(PATIENCE).unwrap();
     assert!(frame.ready(&gpu).is_some());
-    let read = gpu.raw().read_texture(frame.texture().as_image_copy(), size, (256, 3), "test").unwrap();
+    let read = gpu.raw().read_texture(frame.texture().as_image_copy(), size, (256, 3), "test").unwrap().wait().unwrap();
     for (row, expected) in read.chunks_exact(256).zip(pixels.chunks_exact(20)) {
         assert_eq!(row[..20], *expected);
     }
@@ -198,7 +198,7 @@ fn kernels_take_the_program_s_own_buffers() {
     let mut encoder = gpu.encoder();
     kernel.call(&mut encoder).unwrap().raw_buffer("numbers", &from).unwrap().raw_buffer("to", &to).unwrap().dispatch().unwrap();
     encoder.submit_and_wait(PATIENCE).unwrap();
-    let read = gpu.raw().read_buffer(&to, 0..12, "test").unwrap();
+    let read = gpu.raw().read_buffer(&to, 0..12, "test").unwrap().wait().unwrap();
     assert_eq!(bytemuck::pod_collect_to_vec::<u8, u32>(&read), [2, 4, 6]);
     // No bind group keeps them.
     assert_eq!(gpu.statistics().alive.bind_groups, before);

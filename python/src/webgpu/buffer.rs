@@ -11,7 +11,7 @@ use streamlib::{Error, ErrorKind, wgpu};
 
 use super::data::{Data, memory};
 use super::object::{Object, make, some};
-use super::promise::{Mapping, PATIENCE};
+use super::promise::{Mapping, wait_mapped};
 use crate::debug::Kind;
 use crate::errors::{Failure, Outcome, wrong};
 use crate::scope;
@@ -348,8 +348,7 @@ impl Buffer {
     #[pyo3(signature = (mode: "int | str", offset=0, size=None))]
     fn map_sync(this: &Bound<'_, Self>, mode: &Bound<'_, PyAny>, offset: u64, size: Option<u64>) -> Outcome<()> {
         let mapping = Self::begin(this, mode, offset, size)?;
-        this.py().detach(|| mapping.wait(PATIENCE))?;
-        Ok(())
+        wait_mapped(this.py(), &mapping)
     }
 
     /// The same, at once: `await` what is returned, or call its `sync_wait`.

@@ -1,14 +1,11 @@
 //! What is under way: `await` it, or wait for it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use pyo3::prelude::*;
 
 use crate::errors::Outcome;
-
-/// How long what is waited for without a limit may take, before its driver is taken to hang.
-pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+use crate::waiting::{PATIENCE, wait_for_gpu};
 
 /// A buffer's memory on its way to the CPU.
 #[pyclass(frozen, module = "streamlib._native")]
@@ -27,9 +24,14 @@ impl Mapping {
 impl Mapping {
     /// Blocks, without the interpreter's lock, until the memory is the CPU's.
     fn wait(&self, py: Python<'_>) -> Outcome<()> {
-        py.detach(|| self.mapping.wait(PATIENCE))?;
-        Ok(())
+        wait_mapped(py, &self.mapping)
     }
+}
+
+/// Blocks, without the interpreter's lock, until the memory is the CPU's.
+pub(super) fn wait_mapped(py: Python<'_>, mapping: &streamlib::Mapping) -> Outcome<()> {
+    wait_for_gpu(py, PATIENCE, |slice| mapping.wait_for(slice))?;
+    Ok(py.detach(|| mapping.wait(PATIENCE))?)
 }
 
 /// The promise of what `call` will return; it is called where it is waited for.

@@ -9,9 +9,10 @@ use super::commands::CommandBuffer;
 use super::data::{Data, memory, part};
 use super::fields::{Fields, TextureCopy, extent, layout};
 use super::object::{Object, of};
-use super::promise::{PATIENCE, promise};
+use super::promise::promise;
 use crate::errors::{Outcome, wrong, wrong_type};
 use crate::scope;
+use crate::waiting::{PATIENCE, wait_idle, wait_ready, wait_submitted};
 
 /// Takes commands and data to the GPU, in the order of the calls. Within a processor's call, what its kernels have recorded before comes before.
 #[pyclass(frozen, extends = Object, module = "streamlib.webgpu")]
@@ -115,6 +116,7 @@ impl Queue {
             scope::flush()?;
             gpu.raw().read_buffer(buffer.raw(), begin..end, scope::taker())
         })?;
+        let read = read_back(py, read)?;
         let skipped = (buffer_offset - begin) as usize;
         memory(py, &read[skipped..skipped + size as usize])
     }
@@ -187,6 +189,7 @@ impl Queue {
             scope::flush()?;
             gpu.raw().read_texture(from, size, (padded, rows), scope::taker())
         })?;
+        let read = read_back(py, read)?;
         let [row, rows, padded] = [row, rows, padded].map(|number| number as usize);
         let texels = PyByteArray::new_with(py, all, |texels| {
             for (layer, from) in read.chunks_exact((padded * rows).max(1)).enumerate() {
@@ -203,8 +206,7 @@ impl Queue {
     /// Blocks, without the interpreter's lock, until the GPU has done what was submitted before.
     fn on_submitted_work_done_sync(this: &Bound<'_, Self>) -> Outcome<()> {
         let gpu = this.as_super().get().gpu();
-        this.py().detach(|| scope::flush().and_then(|()| gpu.wait_idle(PATIENCE)))?;
-        Ok(())
+        wait_idle(this.py(), gpu, PATIENCE)
     }
 
     /// The same, to be awaited: what is submitted after this call is not waited for.
@@ -214,6 +216,12 @@ impl Queue {
         let token = py.detach(|| scope::flush().and_then(|()| gpu.raw().submit([], [])))?;
         promise(py, Bound::new(py, Submitted { token })?.getattr("wait")?)
     }
+}
+
+/// The bytes, once the GPU has copied them.
+fn read_back(py: Python<'_>, read: streamlib::RawReadBack) -> Outcome<streamlib::RawBytes> {
+    wait_ready(py, read.ready())?;
+    Ok(py.detach(|| read.wait())?)
 }
 
 /// Work that was submitted.
@@ -226,7 +234,6 @@ struct Submitted {
 impl Submitted {
     /// Blocks, without the interpreter's lock, until it is done.
     fn wait(&self, py: Python<'_>) -> Outcome<()> {
-        py.detach(|| self.token.wait(PATIENCE))?;
-        Ok(())
+        wait_submitted(py, &self.token, PATIENCE)
     }
 }

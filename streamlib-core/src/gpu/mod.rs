@@ -46,7 +46,7 @@ pub use kernel::{
 pub use painter::{FramePainter, PainterOptions, Viewport};
 pub(crate) use pixel::{Draft, PixelFunction, PixelGroup};
 pub use pool::{LeaseReport, PoolStatistics};
-pub use raw::{Mapping, Raw, RawBytes, RawShader, ShaderSource, WrittenTexture};
+pub use raw::{Mapping, Raw, RawBytes, RawReadBack, RawShader, ShaderSource, WrittenTexture};
 pub(crate) use refusals::attend_errors;
 pub use shape::PassShape;
 pub(crate) use slot::Lease;

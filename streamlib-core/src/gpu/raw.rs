@@ -37,7 +37,7 @@ const GLANCE: Duration = Duration::from_millis(50);
 /// let usage = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
 /// let buffer = gpu.raw().create_buffer(&wgpu::BufferDescriptor { label: None, size: 8, usage, mapped_at_creation: false })?;
 /// gpu.raw().write_buffer(&buffer, 4, &[1, 2, 3, 4])?;
-/// assert_eq!(gpu.raw().read_buffer(&buffer, 0..8, "doc")?[..], [0, 0, 0, 0, 1, 2, 3, 4]);
+/// assert_eq!(gpu.raw().read_buffer(&buffer, 0..8, "doc")?.wait()?[..], [0, 0, 0, 0, 1, 2, 3, 4]);
 /// # Ok::<(), streamlib_core::Error>(())
 /// ```
 #[derive(Clone, Copy)]
@@ -244,10 +244,10 @@ impl Raw<'_> {
         self.call("write_texture", || self.gpu.device().queue.write_texture(destination, data, layout, size))
     }
 
-    /// Copies bytes of a buffer that has `COPY_SRC` to the CPU. Blocks until the GPU has done what was submitted before.
+    /// Copies bytes of a buffer that has `COPY_SRC` to the CPU, once the GPU has done what was submitted before.
     ///
     /// Offset and length are multiples of 4. `taker` is named in [`leases`](GpuContext::leases) meanwhile.
-    pub fn read_buffer(&self, buffer: &wgpu::Buffer, range: Range<u64>, taker: impl Into<Arc<str>>) -> Result<RawBytes> {
+    pub fn read_buffer(&self, buffer: &wgpu::Buffer, range: Range<u64>, taker: impl Into<Arc<str>>) -> Result<RawReadBack> {
         let bytes = range.end.saturating_sub(range.start);
         let copy = |encoder: &mut wgpu::CommandEncoder, to: &wgpu::Buffer| {
             encoder.copy_buffer_to_buffer(buffer, range.start, to, 0, bytes);
@@ -256,14 +256,14 @@ impl Raw<'_> {
     }
 
     /// Copies texels of a texture that has `COPY_SRC` to the CPU, rows at multiples of `bytes_per_row`, itself one of 256, and layers at
-    /// multiples of `rows_per_image` rows. Blocks like [`read_buffer`](Self::read_buffer).
+    /// multiples of `rows_per_image` rows.
     pub fn read_texture(
         &self,
         source: wgpu::TexelCopyTextureInfo<'_>,
         size: wgpu::Extent3d,
         (bytes_per_row, rows_per_image): (u32, u32),
         taker: impl Into<Arc<str>>,
-    ) -> Result<RawBytes> {
+    ) -> Result<RawReadBack> {
         let rows = u64::from(rows_per_image) * u64::from(size.depth_or_array_layers);
         let bytes = u64::from(bytes_per_row).saturating_mul(rows);
         let copy = |encoder: &mut wgpu::CommandEncoder, to: &wgpu::Buffer| {
@@ -280,7 +280,7 @@ impl Raw<'_> {
         bytes: u64,
         taker: &Arc<str>,
         copy: impl FnOnce(&mut wgpu::CommandEncoder, &wgpu::Buffer),
-    ) -> Result<RawBytes> {
+    ) -> Result<RawReadBack> {
         let limit = self.gpu.device().raw.limits().max_buffer_size;
         if bytes == 0 || bytes > limit {
             let message = format!("{what}: {bytes} bytes cannot be copied at once");
@@ -294,7 +294,7 @@ impl Raw<'_> {
         encoder.read_backs.push(staging);
         encoder.submit().map_err(|error| named(what, error))?;
         self.gpu.device().bytes.read_back.fetch_add(bytes, Ordering::Relaxed);
-        Ok(RawBytes { view: mapped.wait()?, bytes: bytes as usize })
+        Ok(RawReadBack { mapped, bytes: bytes as usize })
     }
 
     /// Begins to map a part of a buffer: once the GPU has done what was submitted with it, [`Mapping::wait`] returns.
@@ -429,39 +429,68 @@ impl Mapping {
         self.outcome.mapped().is_some()
     }
 
-    /// Blocks until the bytes can be read or written. Fails with [`ErrorKind::Cancelled`] if the buffer was unmapped or destroyed
-    /// meanwhile, with [`ErrorKind::DeviceLost`], and with [`ErrorKind::Stalled`] after `timeout`.
-    pub fn wait(&self, timeout: Duration) -> Result<()> {
+    /// Blocks until [`wait`](Self::wait) would return at once, at most for `timeout`. Whether it would.
+    pub fn wait_for(&self, timeout: Duration) -> bool {
         let deadline = deadline_after(timeout);
         let mut mapped = self.outcome.mapped();
-        loop {
-            match &*mapped {
-                Some(Ok(())) => return Ok(()),
-                Some(Err(error)) => {
-                    let error = error.clone();
-                    drop(mapped);
-                    self.gpu.timeline().check_alive()?;
-                    return Err(Error::new(
-                        ErrorKind::Cancelled,
-                        "the buffer was not mapped: it was unmapped or destroyed before",
-                    )
-                    .caused_by(error));
-                }
-                None => {}
-            }
+        while mapped.is_none() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(Error::new(ErrorKind::Stalled, format!("the GPU has not given the buffer back within {timeout:?}"))
-                    .hint("its driver may hang, or a shader may not end"));
+                return false;
             }
             // A device that is lost may never say so here.
             mapped = self.outcome.is_there.wait_timeout(mapped, left.min(GLANCE)).unwrap_or_else(PoisonError::into_inner).0;
             if mapped.is_none() {
                 drop(mapped);
-                self.gpu.timeline().check_alive()?;
+                if self.gpu.check_alive().is_err() {
+                    return true;
+                }
                 mapped = self.outcome.mapped();
             }
         }
+        true
+    }
+
+    /// Blocks until the bytes can be read or written. Fails with [`ErrorKind::Cancelled`] if the buffer was unmapped or destroyed
+    /// meanwhile, with [`ErrorKind::DeviceLost`], and with [`ErrorKind::Stalled`] after `timeout`.
+    pub fn wait(&self, timeout: Duration) -> Result<()> {
+        self.wait_for(timeout);
+        let mapped = self.outcome.mapped().clone();
+        if mapped != Some(Ok(())) {
+            self.gpu.check_alive()?;
+        }
+        match mapped {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => {
+                let message = "the buffer was not mapped: it was unmapped or destroyed before";
+                Err(Error::new(ErrorKind::Cancelled, message).caused_by(error))
+            }
+            None => Err(Error::new(ErrorKind::Stalled, format!("the GPU has not given the buffer back within {timeout:?}"))
+                .hint("its driver may hang, or a shader may not end")),
+        }
+    }
+}
+
+/// Bytes on their way to the CPU. Dropping it early is fine.
+pub struct RawReadBack {
+    mapped: Mapped,
+    bytes: usize,
+}
+
+impl RawReadBack {
+    /// Whether [`wait`](Self::wait) would return at once.
+    pub fn is_ready(&self) -> bool {
+        self.mapped.is_ready()
+    }
+
+    /// When the bytes are there: to be waited for with a limit of one's own. `None` if the submission was refused.
+    pub fn ready(&self) -> Option<ReadyToken> {
+        self.mapped.ready()
+    }
+
+    /// Blocks until the bytes are there. Fails with [`ErrorKind::DeviceLost`] or [`ErrorKind::Stalled`].
+    pub fn wait(self) -> Result<RawBytes> {
+        Ok(RawBytes { view: self.mapped.wait()?, bytes: self.bytes })
     }
 }
 

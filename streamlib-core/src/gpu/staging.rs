@@ -9,6 +9,7 @@ use super::GpuContext;
 use super::device::Device;
 use super::pool::Resource;
 use super::slot::Lease;
+use super::timeline::ReadyToken;
 use crate::{Error, ErrorKind, Result, VideoFormat, VideoFrame};
 
 /// How long a read-back may take before the driver is taken to hang.
@@ -197,6 +198,14 @@ impl Mapped {
         }
     }
 
+    /// The submission that brings the bytes, once it was made.
+    pub(super) fn ready(&self) -> Option<ReadyToken> {
+        match self.staging.resource().fate() {
+            Fate::Submitted(submission) => Some(ReadyToken::new(self.device.submitter.timeline().clone(), submission)),
+            Fate::Pending | Fate::Cancelled | Fate::Refused => None,
+        }
+    }
+
     /// Blocks until the bytes are there.
     pub(super) fn wait(self) -> Result<MappedView> {
         let submission = match self.staging.resource().fate() {
@@ -267,6 +276,11 @@ impl ReadBack {
     /// Whether [`wait`](Self::wait) would return at once.
     pub fn is_ready(&self) -> bool {
         self.mapped.is_ready()
+    }
+
+    /// When the bytes are there: to be waited for with a limit of one's own. `None` before the encoder was submitted, or if it never will be.
+    pub fn ready(&self) -> Option<ReadyToken> {
+        self.mapped.ready()
     }
 
     /// Blocks until the bytes are there. For sinks on their own segment; the encoder must have been submitted.

@@ -54,6 +54,11 @@ impl ReadyToken {
         self.timeline.wait(self.submission, timeout)
     }
 
+    /// Blocks until [`wait`](Self::wait) would return at once, at most for `timeout`. Whether it would.
+    pub fn wait_for(&self, timeout: Duration) -> bool {
+        !self.wait(timeout).is_err_and(|error| error.kind() == ErrorKind::Stalled)
+    }
+
     /// When the GPU was seen to have finished it; `None` while it has not, or when that was over a thousand submissions ago.
     pub fn completed_at(&self) -> Option<Instant> {
         self.timeline.completed_at(self.submission)
