@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -344,6 +345,38 @@ def test_there_is_one_device(gpu: sl.GpuContext) -> None:
             adapter.request_device_sync(required_features=lacking[:1])
     with pytest.raises(sl.UnsupportedError, match="the limit maxBindGroups of the adapter is"):
         adapter.request_device_sync(required_limits={"max-bind-groups": 10_000})
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda device: device.create_sampler(mag_filter="liner"), "'mag_filter': there is no 'liner'; expected 'nearest' or 'linear'"),
+        (
+            lambda device: device.create_texture(size=(4, 4), format="rgba8unormm", usage="COPY_DST"),
+            "'format': there is no 'rgba8unormm'; did you mean 'rgba8unorm'",
+        ),
+        (
+            lambda device: device.create_texture(size=(4, 4), format="?", usage="COPY_DST"),
+            r"'format': there is no '\?'; `streamlib.webgpu.TextureFormat` lists",
+        ),
+        (
+            lambda device: device.adapter.request_device_sync(required_features=["shader-f61"]),
+            "no feature 'shader-f61'; did you mean 'shader-f16'",
+        ),
+    ],
+    ids=["word", "format", "unlike any", "feature"],
+)
+def test_unknown_words(gpu: sl.GpuContext, call: Callable[[webgpu.Device], object], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        call(gpu.device)
+
+
+def test_shaders_that_need_a_feature(gpu: sl.GpuContext) -> None:
+    if "shader-f16" in gpu.device.features:
+        pytest.skip("the GPU is opened with it")
+    code = "enable f16; @compute @workgroup_size(1) fn main() { var half = 1.0h; }"
+    with pytest.raises(sl.GpuError, match="(?s)f16.*ask for it before the GPU is opened"):
+        gpu.device.create_shader_module(code=code)
 
 
 def python(program: str) -> str:

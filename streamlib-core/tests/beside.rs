@@ -239,15 +239,18 @@ fn textures_and_buffers_share_a_budget_that_lets_go_of_what_is_free_and_names_wh
     let gpu = GpuContext::new(&GpuOptions { budget_bytes: 64 << 10, ..Default::default() }).unwrap();
     let rgba8 = |side| VideoFormat::rgba8(Size::new(side, side).unwrap());
     let frame = gpu.frame(rgba8(64), "painter").unwrap();
+    let small = [(); 2].map(|()| gpu.frame(rgba8(8), "painter").unwrap());
     let buffer = gpu.buffer::<u8>(30_000, "counter").unwrap();
-    assert_eq!(gpu.statistics().memory.bytes, (16 << 10) + (32 << 10));
+    assert_eq!(gpu.statistics().memory.bytes, (16 << 10) + 2 * 256 + (32 << 10));
     let error = gpu.frame(rgba8(100), "late").unwrap_err();
     let message = error.to_string();
     assert_eq!(error.kind(), ErrorKind::OutOfMemory);
     assert!(message.contains("40000 more bytes are needed"), "{message}");
     assert!(message.contains("rgba8 texture of 64x64 (16384 bytes) taken by 'painter'"), "{message}");
-    assert!(message.contains("buffer (32768 bytes) taken by 'counter'"), "{message}");
-    drop(buffer);
+    assert!(message.contains("held are: buffer (32768 bytes) taken by 'counter'"), "{message}");
+    assert!(message.contains("; rgba8 texture of 8x8 (256 bytes) taken by 'painter'"), "{message}");
+    assert!(message.contains(" ago and 1 more like it"), "{message}");
+    drop((buffer, small));
     // It was kept for later; now it makes room.
     assert_eq!(gpu.statistics().buffers.allocated, 1);
     let large = gpu.frame(rgba8(100), "late").unwrap();

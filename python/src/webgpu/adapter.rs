@@ -9,6 +9,7 @@ use streamlib::{AdapterOptions, Error, ErrorKind, wgpu};
 use super::device::Device;
 use super::fields::{items, number};
 use super::promise::promise;
+use super::words::suggestion;
 use crate::debug::{Alive, Kind};
 use crate::errors::{Outcome, wrong, wrong_type};
 use crate::gpu;
@@ -163,7 +164,7 @@ fn named(feature: wgpu::Features) -> Option<&'static str> {
 /// `timestamp-query`, `timestamp_query` or `TimestampQuery`.
 fn feature(name: &str) -> Outcome<wgpu::Features> {
     let found = wgpu::Features::all().iter().find(|feature| named(*feature).is_some_and(|known| plain(known) == plain(name)));
-    found.ok_or_else(|| wrong("required_features", format!("there is no feature '{name}'")))
+    found.ok_or_else(|| wrong("required_features", format!("there is no feature '{name}'; {}", suggestion("FeatureName", name))))
 }
 
 /// A name without its case and what lies between its words.

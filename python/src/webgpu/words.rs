@@ -5,16 +5,58 @@ use std::ops::BitOr;
 
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
-use serde::de::value::{Error as WordError, StrDeserializer};
-use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::de::value::StrDeserializer;
+use serde::de::{DeserializeOwned, Expected, IntoDeserializer, Unexpected};
 use streamlib::wgpu;
 
 use crate::errors::{Outcome, wrong, wrong_type};
 
 /// The value of an enumeration of WebGPU's: `"clamp-to-edge"`.
 pub(super) fn word<T: DeserializeOwned>(argument: impl Display, name: &str) -> Outcome<T> {
-    let word: StrDeserializer<'_, WordError> = name.into_deserializer();
-    T::deserialize(word).map_err(|error| wrong(argument, error))
+    let word: StrDeserializer<'_, Unknown> = name.into_deserializer();
+    T::deserialize(word).map_err(|unknown| wrong(argument, format!("there is no '{name}'; {unknown}")))
+}
+
+/// What is there instead of a word that is not.
+#[derive(Debug)]
+struct Unknown(String);
+
+impl Display for Unknown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Unknown {}
+
+impl serde::de::Error for Unknown {
+    fn custom<T: Display>(message: T) -> Self {
+        Self(message.to_string())
+    }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        let words: Vec<_> = expected.iter().map(|word| format!("'{word}'")).collect();
+        Self(format!("expected {}", words.join(" or ")))
+    }
+
+    /// Of texture formats, wgpu does not say which there are.
+    fn invalid_value(given: Unexpected<'_>, _: &dyn Expected) -> Self {
+        let Unexpected::Str(given) = given else { return Self("expected a text".into()) };
+        Self(suggestion("TextureFormat", given))
+    }
+}
+
+/// The words of an enumeration that look like this one.
+pub(super) fn suggestion(enumeration: &str, word: &str) -> String {
+    let near = Python::attach(|py| -> PyResult<Vec<String>> {
+        let words = PyModule::import(py, "streamlib.webgpu.enums")?.getattr(enumeration)?;
+        let words = words.try_iter()?.collect::<PyResult<Vec<_>>>()?;
+        PyModule::import(py, "difflib")?.call_method1("get_close_matches", (word, words))?.extract()
+    });
+    match &near.unwrap_or_default()[..] {
+        [] => format!("`streamlib.webgpu.{enumeration}` lists what there is"),
+        near => format!("did you mean '{}'?", near.join("' or '")),
+    }
 }
 
 /// The same, of one that may be left out.

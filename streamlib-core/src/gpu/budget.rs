@@ -161,7 +161,23 @@ impl Budget {
     }
 
     fn refusal(&self, bytes: u64) -> Error {
-        let holders = self.leases().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        let mut groups: Vec<Vec<LeaseReport>> = Vec::new();
+        for lease in self.leases() {
+            match groups.iter_mut().find(|group| group[0].is_like(&lease)) {
+                Some(group) => group.push(lease),
+                None => groups.push(vec![lease]),
+            }
+        }
+        groups.sort_by_key(|group| std::cmp::Reverse(group.iter().map(|lease| lease.bytes).sum::<u64>()));
+        let holders = groups.iter_mut().map(|group| {
+            group.sort_by_key(|lease| std::cmp::Reverse(lease.held));
+            match &group[..] {
+                [one] => one.to_string(),
+                [first, more @ ..] => format!("{first} and {} more like it", more.len()),
+                [] => String::new(),
+            }
+        });
+        let holders = holders.collect::<Vec<_>>().join("; ");
         let Purse { what, hint } = self.purse;
         let message = format!("{what} of {} bytes is used up: {bytes} more bytes are needed, held are: {holders}", self.limit);
         Error::new(ErrorKind::OutOfMemory, message).hint(hint)

@@ -4,6 +4,10 @@ use super::GpuContext;
 use super::texture::TextureKey;
 use crate::{Error, ErrorKind, PixelFormat, Result, VideoFormat};
 
+/// What to do for a feature with which the GPU was not opened.
+pub(super) const ASK_FIRST: &str =
+    "ask for it before the GPU is opened: in Rust, with `GpuOptions::features`, in Python, in the first `request_device_sync`";
+
 impl GpuContext {
     /// Fails if compute shaders cannot write pictures of this format here.
     pub(crate) fn check_target(&self, to: PixelFormat) -> Result<()> {
@@ -36,11 +40,7 @@ impl GpuContext {
         check_adapter(&self.0.adapter, features)?;
         match features - self.features() {
             missing if missing.is_empty() => Ok(()),
-            missing => Err(lacking(
-                missing,
-                "with which the GPU was not opened",
-                "ask for it before the GPU is opened: in Rust, with `GpuOptions::features`, in Python, in the first `request_device_sync`",
-            )),
+            missing => Err(lacking(missing, "with which the GPU was not opened", ASK_FIRST)),
         }
     }
 }

@@ -62,7 +62,7 @@ use crate::{Result, VideoFormat, VideoFrame};
 /// What frames and buffers take.
 const FRAMES: budget::Purse = budget::Purse {
     what: "the GPU memory budget",
-    hint: "raise `GpuOptions::budget_bytes`, shorten queues or let go of frames and buffers",
+    hint: "raise `GpuOptions::budget_bytes` (Python: `streamlib.gpu(budget_bytes=...)`), shorten queues or let go of frames and buffers",
 };
 
 /// What is on its way between the CPU and the GPU.

@@ -64,6 +64,13 @@ pub struct LeaseReport {
     pub bytes: u64,
 }
 
+impl LeaseReport {
+    /// Whether it differs in nothing but time.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        (&self.what, self.bytes, &self.taken_by) == (&other.what, other.bytes, &other.taken_by)
+    }
+}
+
 impl fmt::Display for LeaseReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({} bytes) taken by '{}' {:.1?} ago", self.what, self.bytes, self.taken_by, self.held)

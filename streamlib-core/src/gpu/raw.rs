@@ -14,6 +14,7 @@ use naga::front::{glsl, spv};
 use naga::valid::{GlobalUse, ModuleInfo};
 
 use super::buffer::SizeClass;
+use super::capabilities::ASK_FIRST;
 use super::device::ROOM;
 use super::refusals::Attending;
 use super::stack::with_room;
@@ -179,7 +180,13 @@ impl Raw<'_> {
             let written = written(&module, &info);
             let source = wgpu::ShaderSource::Naga(Cow::Owned(module));
             let create = || self.gpu.device().raw.create_shader_module(wgpu::ShaderModuleDescriptor { label, source });
-            Ok(RawShader { module: self.call("create_shader_module", create)?, written })
+            let module = self.call("create_shader_module", create).map_err(|error| {
+                match error.to_string().contains("Capabilities::") {
+                    true => error.hint(format!("it needs a feature with which the GPU was not opened; {ASK_FIRST}")),
+                    false => error,
+                }
+            })?;
+            Ok(RawShader { module, written })
         };
         with_room(source.bytes(), compile).map_err(wrong)?
     }
