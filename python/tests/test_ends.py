@@ -132,7 +132,7 @@ print(signal.getsignal(signal.SIGINT) is signal.default_int_handler, signal.gets
 
 
 def interrupt(text: str, *signals: signal.Signals, pause: float = 0.3) -> tuple[int, str]:
-    """Send signals to a program once it says that it is ready."""
+    """Send signals to a program once it says that it is ready, the last of several until it has ended: two that come at once are one."""
     process = subprocess.Popen(program(text), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
     lines = []
@@ -142,6 +142,10 @@ def interrupt(text: str, *signals: signal.Signals, pause: float = 0.3) -> tuple[
             break
     for number in signals:
         os.kill(process.pid, number)
+        time.sleep(pause)
+    until = time.monotonic() + 60
+    while len(signals) > 1 and process.poll() is None and time.monotonic() < until:
+        os.kill(process.pid, signals[-1])
         time.sleep(pause)
     try:
         rest, _ = process.communicate(timeout=60)

@@ -51,16 +51,24 @@ fn only_file(directory: &Path) -> PathBuf {
 #[test]
 fn what_a_run_leaves_the_next_one_finds() {
     let directory = tempfile::tempdir().unwrap();
-    let inner = directory.path().join("not/there/yet");
-    let first = open(&inner);
-    assert_eq!(kept(&first), DiskCacheStatistics::default());
-    work(&first, 1);
-    let shape = first.statistics().shape;
-    assert!(shape.workgroup.is_some() && shape.strip.is_some());
-    drop(first);
+    // On a machine that is too busy to measure, the usual shapes are taken, and none is kept.
+    let mut rounds = 0..20;
+    let (shape, inner, second) = loop {
+        let round = rounds.next().expect("shapes are measured and kept");
+        let inner = directory.path().join(format!("not/there/yet/{round}"));
+        let first = open(&inner);
+        assert_eq!(kept(&first), DiskCacheStatistics::default());
+        work(&first, 1);
+        let shape = first.statistics().shape;
+        assert!(shape.workgroup.is_some() && shape.strip.is_some());
+        drop(first);
+        let second = open(&inner);
+        if second.statistics().shape != PassShape::default() {
+            break (shape, inner, second);
+        }
+    };
     let file = only_file(&inner);
     let written = std::fs::read(&file).unwrap();
-    let second = open(&inner);
     // Before anything was measured or compiled.
     assert_eq!(second.statistics().shape, shape);
     assert_eq!(kept(&second), DiskCacheStatistics { loaded_bytes: written.len() as u64, saves: 0 });
