@@ -10,10 +10,10 @@ use crate::errors::{Outcome, wrong, wrong_type};
 use crate::frame::VideoFrame;
 use crate::scope;
 use crate::uniforms::{Bytes, Layout};
-use crate::webgpu::{Buffer, of};
+use crate::webgpu::{Buffer, Texture, of};
 
-/// A compiled compute shader. Call it with everything that its WGSL declares, by name: frames for textures, dicts or numbers for
-/// uniforms, a `webgpu.Buffer` for storage buffers, `"linear"` or `"nearest"` for samplers (which may be left out).
+/// A compiled compute shader. Call it with everything that its WGSL declares, by name: frames, or a `webgpu.Texture`, for textures, dicts or
+/// numbers for uniforms, a `webgpu.Buffer` for storage buffers, `"linear"` or `"nearest"` for samplers (which may be left out).
 ///
 /// Within a processor's call the work is recorded in the order of the calls and submitted when `process` has returned; elsewhere each call
 /// is submitted at once.
@@ -49,6 +49,7 @@ struct Given<'a> {
     uniforms: SmallVec<[(&'a str, Bytes); 2]>,
     samplers: SmallVec<[(&'a str, wgpu::FilterMode); 2]>,
     buffers: SmallVec<[(&'a str, wgpu::Buffer); 2]>,
+    textures: SmallVec<[(&'a str, wgpu::Texture); 2]>,
 }
 
 /// How often the shader is invoked.
@@ -96,9 +97,21 @@ impl Kernel {
             let Declared { name, binding, .. } = self.declared(name.cast::<PyString>()?)?;
             match binding {
                 Binding::Texture | Binding::StorageTexture => {
-                    let Ok(frame) = value.cast::<VideoFrame>() else { return Err(wrong_type(name, "a VideoFrame", &value)) };
                     let writes = matches!(binding, Binding::StorageTexture);
-                    given.frames.push((name, writes, frame.get().frame().clone()));
+                    if let Ok(frame) = value.cast::<VideoFrame>() {
+                        given.frames.push((name, writes, frame.get().frame().clone()));
+                        continue;
+                    }
+                    let Ok(texture) = value.cast::<Texture>() else {
+                        return Err(wrong_type(name, "a VideoFrame or a webgpu.Texture", &value));
+                    };
+                    Texture::check_usable(texture, name)?;
+                    match of(&self.gpu, name, texture)? {
+                        texture if texture.frame().is_some() => {
+                            given.frames.extend(texture.frame().map(|frame| (&**name, writes, frame.clone())));
+                        }
+                        texture => given.textures.push((name, texture.raw().clone())),
+                    }
                 }
                 Binding::Uniform(layout) => given.uniforms.push((name, layout.pack(name, &value)?)),
                 Binding::Sampler => {
@@ -136,6 +149,9 @@ impl Kernel {
                 }
                 for (name, buffer) in &given.buffers {
                     call = call.raw_buffer(name, buffer)?;
+                }
+                for (name, texture) in &given.textures {
+                    call = call.raw_texture(name, texture)?;
                 }
                 match extent {
                     Extent::Texels => call.dispatch(),

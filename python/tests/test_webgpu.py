@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -242,6 +243,44 @@ def test_kernels_take_buffers(gpu: sl.GpuContext) -> None:
         double(numbers=np.zeros(3))
     with pytest.raises(ValueError, match="kernel 'double' was given a buffer as 'numbers' that is not for `STORAGE`"):
         double(numbers=gpu.device.create_buffer(size=16, usage="COPY_DST"))
+
+
+def test_kernels_take_textures(gpu: sl.GpuContext) -> None:
+    def texture(usage: str, **options: Any) -> webgpu.Texture:
+        return gpu.device.create_texture(**{"label": "own", "size": (8, 6), "format": "rgba8unorm", "usage": usage, **options})
+
+    texels = np.random.default_rng(3).integers(0, 256, (6, 8, 4), np.uint8)
+    own = texture("TEXTURE_BINDING | COPY_DST")
+    gpu.device.queue.write_texture({"texture": own}, texels, {"bytes_per_row": 32}, (8, 6))
+    invert = gpu.kernel(INVERT, label="invert")
+    out = gpu.frame(8, 6)
+    invert(src=own, dst=out)
+    inverted = out.to_numpy(copy=True)
+    np.testing.assert_array_equal(inverted[..., :3], 255 - texels[..., :3])
+    # A frame's texture stands for the frame.
+    again = gpu.frame(8, 6)
+    invert(src=out.texture, dst=again.texture)
+    np.testing.assert_array_equal(again.to_numpy()[..., :3], texels[..., :3])
+    result = texture("STORAGE_BINDING | COPY_SRC")
+    invert(src=again, dst=result)
+    read = gpu.device.queue.read_texture({"texture": result}, {"bytes_per_row": 32}, (8, 6))
+    np.testing.assert_array_equal(np.asarray(read).reshape(6, 8, 4), inverted)
+    with pytest.raises(TypeError, match=r"argument 'src': expected a VideoFrame or a webgpu.Texture, got ndarray"):
+        invert(src=texels, dst=out)
+    with pytest.raises(ValueError, match="'invert' was given a texture as 'src' that is not for"):
+        invert(src=result, dst=again)
+    with pytest.raises(ValueError, match="takes rgba8unorm as 'dst', but the texture is r32float"):
+        invert(src=out, dst=texture("STORAGE_BINDING", format="r32float"))
+    own.destroy()
+    with pytest.raises(ValueError, match="argument 'src': texture 'own' was destroyed"):
+        invert(src=own, dst=again)
+
+
+def test_frames_that_were_sent_are_not_written_by_their_textures(gpu: sl.GpuContext) -> None:
+    frame = sent(gpu)
+    invert = gpu.kernel(INVERT, label="invert")
+    with pytest.raises(sl.InvalidArgumentError, match="cannot be changed"):
+        invert(src=gpu.frame(*frame.size), dst=frame.texture)
 
 
 def test_kernels_refuse_buffers_that_the_gpu_cannot_use(gpu: sl.GpuContext) -> None:

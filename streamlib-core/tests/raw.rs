@@ -210,6 +210,70 @@ fn kernels_take_the_program_s_own_buffers() {
 }
 
 #[test]
+fn kernels_take_the_program_s_own_textures() {
+    let gpu = gpu();
+    let kernel = gpu
+        .kernel(
+            "sum",
+            "@group(0) @binding(0) var src: texture_2d<f32>;
+             @group(0) @binding(1) var before: texture_2d<f32>;
+             @group(0) @binding(2) var dst: texture_storage_2d<rgba8unorm, write>;
+             @compute @workgroup_size(8, 8) fn main(@builtin(global_invocation_id) id: vec3u) {
+                 textureStore(dst, id.xy, textureLoad(src, id.xy, 0) + textureLoad(before, id.xy, 0));
+             }",
+        )
+        .unwrap();
+    let texture = |usage, dimension, format| {
+        let size = wgpu::Extent3d { width: 9, height: 5, depth_or_array_layers: 2 };
+        let (label, mip_level_count, sample_count, view_formats) = (None, 2, 1, &[][..]);
+        gpu.raw()
+            .create_texture(&wgpu::TextureDescriptor {
+                label,
+                size,
+                mip_level_count,
+                sample_count,
+                dimension,
+                format,
+                usage,
+                view_formats,
+            })
+            .unwrap()
+    };
+    let (two, rgba8) = (wgpu::TextureDimension::D2, wgpu::TextureFormat::Rgba8Unorm);
+    let copied = wgpu::TextureUsages::COPY_SRC | wgpu::TextureUsages::COPY_DST;
+    let (read, written) = (wgpu::TextureUsages::TEXTURE_BINDING, wgpu::TextureUsages::STORAGE_BINDING);
+    let (one, other, sum) =
+        (texture(read | copied, two, rgba8), texture(read | copied, two, rgba8), texture(written | copied, two, rgba8));
+    let size = wgpu::Extent3d { width: 9, height: 5, depth_or_array_layers: 1 };
+    let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(36), rows_per_image: None };
+    for (texture, value) in [(&one, 30), (&other, 12)] {
+        gpu.raw().write_texture(texture.as_image_copy(), &[value; 4 * 9 * 5], layout, size).unwrap();
+    }
+    let mut encoder = gpu.encoder();
+    let call = kernel.call(&mut encoder).unwrap().raw_texture("src", &one).unwrap().raw_texture("before", &other).unwrap();
+    call.raw_texture("dst", &sum).unwrap().dispatch().unwrap();
+    encoder.submit_and_wait(PATIENCE).unwrap();
+    let texels = gpu.raw().read_texture(sum.as_image_copy(), size, (256, 5), "test").unwrap().wait().unwrap();
+    assert!(texels.chunks(256).all(|row| row[..36] == [42; 36]), "{:?}", &texels[..]);
+
+    let refused = |name: &str, texture: &wgpu::Texture| {
+        let mut encoder = gpu.encoder();
+        kernel.call(&mut encoder).unwrap().raw_texture(name, texture).map(drop).unwrap_err().to_string()
+    };
+    let message = refused("src", &sum);
+    assert!(message.contains("'sum' was given a texture as 'src' that is not for TextureUsages(TEXTURE_BINDING)"), "{message}");
+    let message = refused("dst", &texture(written, two, wgpu::TextureFormat::R32Float));
+    assert!(message.contains("takes rgba8unorm as 'dst', but the texture is r32float"), "{message}");
+    let message = refused("src", &texture(read, wgpu::TextureDimension::D3, rgba8));
+    assert!(message.contains("kernel 'sum' cannot be given 'src'"), "{message}");
+    let mut encoder = gpu.encoder();
+    let both = texture(read | written, two, rgba8);
+    let call = kernel.call(&mut encoder).unwrap().raw_texture("src", &both).unwrap().raw_texture("before", &one).unwrap();
+    let message = call.raw_texture("dst", &both).unwrap().dispatch().unwrap_err().to_string();
+    assert!(message.contains("was given the same as 'src' and as 'dst'"), "{message}");
+}
+
+#[test]
 fn a_destroyed_device_says_so() {
     let gpu = gpu();
     gpu.raw().destroy();

@@ -1,6 +1,7 @@
 //! Textures: the program's own, and those of frames.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pyo3::prelude::*;
 use streamlib::{Error, ErrorKind, VideoFrame, wgpu};
@@ -8,7 +9,7 @@ use streamlib::{Error, ErrorKind, VideoFrame, wgpu};
 use super::object::{Object, make, some};
 use super::words::{name_of, texture_usages, word};
 use crate::debug::{Holding, Kind};
-use crate::errors::Outcome;
+use crate::errors::{Outcome, wrong};
 use crate::scope;
 
 /// A frame that something of WebGPU's refers to: as long as that lives, its texture is used for no other frame.
@@ -37,12 +38,13 @@ impl Kept {
 pub struct Texture {
     raw: Arc<wgpu::Texture>,
     kept: Option<Arc<Kept>>,
+    is_destroyed: AtomicBool,
 }
 
 impl Texture {
     pub(crate) fn of_frame<'py>(py: Python<'py>, gpu: &streamlib::GpuContext, frame: &VideoFrame) -> Outcome<Bound<'py, Self>> {
         let kept = Kept { frame: frame.clone(), _holding: Holding::new(py, frame.lease_id()) };
-        make(py, Kind::Texture, gpu, "streamlib frame", Self { raw: frame.texture(), kept: Some(Arc::new(kept)) })
+        make(py, Kind::Texture, gpu, "streamlib frame", Self::with(frame.texture(), Some(Arc::new(kept))))
     }
 
     pub(super) fn new<'py>(
@@ -51,7 +53,19 @@ impl Texture {
         label: &str,
         texture: wgpu::Texture,
     ) -> Outcome<Bound<'py, Self>> {
-        make(py, Kind::Texture, gpu, label, Self { raw: Arc::new(texture), kept: None })
+        make(py, Kind::Texture, gpu, label, Self::with(Arc::new(texture), None))
+    }
+
+    fn with(raw: Arc<wgpu::Texture>, kept: Option<Arc<Kept>>) -> Self {
+        Self { raw, kept, is_destroyed: AtomicBool::new(false) }
+    }
+
+    /// Refuses one that was destroyed and is given as this argument.
+    pub(crate) fn check_usable(this: &Bound<'_, Self>, argument: &str) -> Outcome<()> {
+        match this.get().is_destroyed.load(Ordering::Acquire) {
+            true => Err(wrong(argument, format!("{} was destroyed", this.as_super().get().called("texture")))),
+            false => Ok(()),
+        }
     }
 
     /// The frame that it is of.
@@ -59,7 +73,7 @@ impl Texture {
         self.kept.as_ref().map(|kept| &kept.frame)
     }
 
-    pub(super) fn raw(&self) -> &wgpu::Texture {
+    pub(crate) fn raw(&self) -> &wgpu::Texture {
         &self.raw
     }
 
@@ -175,6 +189,7 @@ impl Texture {
                 .into());
         }
         this.py().detach(scope::flush)?;
+        this.get().is_destroyed.store(true, Ordering::Release);
         this.get().raw.destroy();
         Ok(())
     }

@@ -36,12 +36,13 @@ impl<V: UniformValue + bytemuck::NoUninit> UniformNumber for V {
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Bound<'a> {
     Frame { frame: &'a VideoFrame, writes: bool },
     Sampler(wgpu::FilterMode),
     Buffer { lease: &'a Lease<BufferMemory>, raw: &'a wgpu::Buffer, bytes: u64, elements: usize, writes: bool },
     RawBuffer { raw: &'a wgpu::Buffer, elements: u64 },
+    RawTexture { raw: &'a wgpu::Texture, view: wgpu::TextureView },
 }
 
 /// What makes two of them the same.
@@ -49,6 +50,7 @@ enum Bound<'a> {
 enum Identity<'a> {
     Pooled(ResourceId),
     Raw(&'a wgpu::Buffer),
+    RawTexture(&'a wgpu::Texture),
 }
 
 /// A call of a [`Kernel`] in the making. Give it everything that [`Kernel::describe`] names, samplers apart; then dispatch.
@@ -157,6 +159,45 @@ impl<'a> KernelCall<'a> {
             None if self.compiled.is_unused(name) => {}
             None => return Err(self.kernel.wrong(self.compiled.unknown("texture", name))),
         }
+        Ok(self)
+    }
+
+    /// The texture of the program's own ([`GpuContext::raw`](crate::GpuContext::raw)) that a `texture_2d<f32>` or a `texture_storage_2d` stands
+    /// for: the largest size and the first layer of it. It must have `TEXTURE_BINDING` or `STORAGE_BINDING`. Frames are given with
+    /// [`texture`](Self::texture), which orders and keeps them.
+    ///
+    /// The call makes a bind group, where one with frames finds the last one's.
+    pub fn raw_texture(mut self, name: &str, texture: &'a wgpu::Texture) -> Result<Self> {
+        let (place, kind) = match self.compiled.binding(name) {
+            Some(found) => found,
+            None if self.compiled.is_unused(name) => return Ok(self),
+            None => return Err(self.kernel.wrong(self.compiled.unknown("texture", name))),
+        };
+        let needed = match kind {
+            BindingKind::Texture => wgpu::TextureUsages::TEXTURE_BINDING,
+            BindingKind::StorageTexture { .. } => wgpu::TextureUsages::STORAGE_BINDING,
+            kind => return Err(self.wrong_kind("texture", name, kind)),
+        };
+        if let BindingKind::StorageTexture { format, .. } = kind
+            && texture.format() != format
+        {
+            let (format, actual) = (format_name(format), format_name(texture.format()));
+            return Err(self.kernel.wrong(format!("takes {format} as '{name}', but the texture is {actual}")));
+        }
+        if !texture.usage().contains(needed) {
+            let message = format!("was given a texture as '{name}' that is not for {needed:?}, but for {:?}", texture.usage());
+            return Err(self.kernel.wrong(message).hint("make it with that usage, too"));
+        }
+        let descriptor = wgpu::TextureViewDescriptor {
+            dimension: Some(wgpu::TextureViewDimension::D2),
+            usage: Some(needed),
+            mip_level_count: Some(1),
+            array_layer_count: Some(1),
+            ..Default::default()
+        };
+        let view = self.encoder.gpu().raw().create_view(texture, &descriptor);
+        let view = view.map_err(|error| self.kernel.wrong(format!("cannot be given '{name}': {error}")))?;
+        self.bound[place] = Some(Bound::RawTexture { raw: texture, view });
         Ok(self)
     }
 
@@ -320,6 +361,7 @@ impl<'a> KernelCall<'a> {
             Some(Bound::Frame { frame, .. }) => {
                 Some((0, frame.format().texture_size().width, frame.format().texture_size().height))
             }
+            Some(Bound::RawTexture { raw, .. }) => Some((0, raw.width(), raw.height())),
             Some(Bound::Buffer { elements, .. }) => Some((1, u32::try_from(*elements).unwrap_or(u32::MAX), 1)),
             Some(Bound::RawBuffer { elements, .. }) => Some((1, u32::try_from(*elements).unwrap_or(u32::MAX), 1)),
             _ => None,
@@ -363,7 +405,7 @@ impl<'a> KernelCall<'a> {
                 Bound::Frame { frame, writes } => encoder.keeps(frame, *writes),
                 Bound::Buffer { lease, writes, .. } => encoder.keeps_buffer(lease, *writes),
                 // wgpu keeps what its commands use.
-                Bound::RawBuffer { .. } | Bound::Sampler(_) => {}
+                Bound::RawBuffer { .. } | Bound::RawTexture { .. } | Bound::Sampler(_) => {}
             }
         }
         let bind_groups = compiled.interface.groups().zip(&compiled.layouts);
@@ -423,6 +465,7 @@ impl<'a> KernelCall<'a> {
             Some(Bound::Frame { frame, .. }) => Some((binding, Identity::Pooled(frame.lease().id()))),
             Some(Bound::Buffer { lease, .. }) => Some((binding, Identity::Pooled(lease.id()))),
             Some(Bound::RawBuffer { raw, .. }) => Some((binding, Identity::Raw(raw))),
+            Some(Bound::RawTexture { raw, .. }) => Some((binding, Identity::RawTexture(raw))),
             _ => None,
         });
         for (written, id) in given.clone().filter(|(binding, _)| binding.kind.is_written()) {
@@ -447,7 +490,7 @@ impl<'a> Bound<'a> {
             Self::Frame { frame, .. } => frame.lease().is_of(device),
             Self::Buffer { lease, .. } => lease.is_of(device),
             // wgpu refuses one of another.
-            Self::RawBuffer { .. } | Self::Sampler(_) => true,
+            Self::RawBuffer { .. } | Self::RawTexture { .. } | Self::Sampler(_) => true,
         }
     }
 }
@@ -479,6 +522,7 @@ fn bind_group(
             wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: raw, offset: 0, size: std::num::NonZeroU64::new(*bytes) })
         }
         Some(Bound::RawBuffer { raw, .. }) => raw.as_entire_binding(),
+        Some(Bound::RawTexture { view, .. }) => wgpu::BindingResource::TextureView(view),
         other => wgpu::BindingResource::Sampler(&sampler(other).1),
     };
     let mut key: Key = std::iter::once(*id).collect();
@@ -488,7 +532,7 @@ fn bind_group(
             // How much of its memory is bound, too.
             Some(Bound::Buffer { lease, bytes, .. }) => key.extend([lease.id(), ResourceId::of_size(*bytes)]),
             // A group that is kept would keep what is not the pools' alive.
-            Some(Bound::RawBuffer { .. }) => {
+            Some(Bound::RawBuffer { .. } | Bound::RawTexture { .. }) => {
                 let create = || device.create_group(layout, bound_count, resource);
                 return gpu.raw().call(&format!("kernel '{kernel}' cannot be called"), create);
             }
