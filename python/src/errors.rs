@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyModule;
 use pyo3::{PyTraverseError, PyVisit};
@@ -67,6 +67,8 @@ pub(crate) fn to_python(py: Python<'_>, error: &Error) -> PyErr {
         .and_then(|errors| errors.call_method1("make", (error.kind().name(), error.node(), error.to_string(), causes)));
     match made {
         Ok(exception) => PyErr::from_value(exception),
+        // Ctrl-C was pressed meanwhile.
+        Err(broken) if !broken.is_instance_of::<PyException>(py) => broken,
         Err(broken) => {
             let exception = PyRuntimeError::new_err(error.to_string());
             exception.set_cause(py, Some(broken));

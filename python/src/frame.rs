@@ -13,6 +13,7 @@ use crate::errors::{Outcome, wrong, wrong_type};
 use crate::gpu::GpuContext;
 use crate::pixels::{Picture, ReadBack};
 use crate::scope;
+use crate::waiting;
 use crate::webgpu::Texture;
 
 /// How long a frame that another thread has yet to submit is waited for.
@@ -57,18 +58,31 @@ impl VideoFrame {
     }
 
     /// Records a read-back where what writes the frame has been submitted, or comes before it.
-    fn read(&self) -> streamlib::Result<streamlib::ReadBack> {
-        let deadline = Instant::now() + PATIENCE;
-        while !scope::is_written(&self.gpu, &self.frame) {
-            if Instant::now() >= deadline {
-                return Err(Error::new(ErrorKind::Stalled, "the frame has no pixels yet: what writes it was not submitted")
-                    .hint("write it first; what a processor records is submitted when its `process` returns"));
-            }
-            std::thread::sleep(Duration::from_micros(200));
+    fn read(&self, py: Python<'_>) -> Outcome<streamlib::ReadBack> {
+        let is_written = || scope::is_written(&self.gpu, &self.frame);
+        // Who writes it may wait for what this call has recorded.
+        if !is_written() || scope::keeps_staging() {
+            py.detach(scope::flush)?;
         }
-        let pixels = scope::record(&self.gpu, |encoder| encoder.read_back(&self.frame))?;
-        scope::flush()?;
-        Ok(pixels)
+        let is_there = waiting::wait(py, Some(PATIENCE), |slice| {
+            let until = Instant::now() + slice;
+            while !is_written() {
+                if Instant::now() >= until {
+                    return false;
+                }
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            true
+        })?;
+        if !is_there {
+            return Err(Error::new(ErrorKind::Stalled, "the frame has no pixels yet: what writes it was not submitted")
+                .hint("write it first; what a processor records is submitted when its `process` returns")
+                .into());
+        }
+        Ok(py.detach(|| {
+            let pixels = scope::record(&self.gpu, |encoder| encoder.read_back(&self.frame))?;
+            scope::flush().map(|()| pixels)
+        })?)
     }
 }
 
@@ -151,13 +165,12 @@ impl VideoFrame {
     /// be written, as OpenCV likes it. Arrays may be kept for as long as one likes.
     #[pyo3(signature = (*, copy=false) -> "numpy.typing.NDArray[numpy.uint8]")]
     fn to_numpy<'py>(&self, py: Python<'py>, copy: bool) -> Outcome<Bound<'py, PyAny>> {
-        let pixels = py.detach(|| self.read())?;
-        crate::pixels::read(py, pixels, copy)
+        crate::pixels::read(py, self.read(py)?, copy)
     }
 
     /// Starts bringing the pixels to the CPU and returns at once. `await` what is returned, or call its `wait`.
     fn read_back(&self, py: Python<'_>) -> Outcome<ReadBack> {
-        Ok(ReadBack::new(py.detach(|| self.read())?))
+        Ok(ReadBack::new(self.read(py)?))
     }
 
     /// For `numpy.from_dlpack` and `torch.from_dlpack`: a copy of the pixels on the CPU, `to_numpy(copy=True)`.

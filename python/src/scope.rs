@@ -94,6 +94,11 @@ pub(crate) fn is_written(gpu: &GpuContext, frame: &VideoFrame) -> bool {
         })
 }
 
+/// Whether what this call has recorded keeps memory that another copy to or from the CPU may need.
+pub(crate) fn keeps_staging() -> bool {
+    SCOPE.with_borrow(|scope| scope.as_ref().and_then(|scope| scope.encoder.as_ref()).is_some_and(FrameEncoder::keeps_staging))
+}
+
 /// The node whose call this is.
 pub(crate) fn node() -> Option<Arc<str>> {
     SCOPE.with_borrow(|scope| scope.as_ref().map(|scope| scope.node.clone()))

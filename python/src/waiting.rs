@@ -23,10 +23,10 @@ pub(crate) fn wait(py: Python<'_>, limit: Option<Duration>, wait_for: impl Fn(Du
         if py.detach(|| wait_for(left.map_or(LOOK, |left| left.min(LOOK)))) {
             return Ok(true);
         }
+        py.check_signals()?;
         if left.is_some_and(|left| left.is_zero()) {
             return Ok(false);
         }
-        py.check_signals()?;
     }
 }
 

@@ -663,8 +663,8 @@ class Graph:
 @final
 class Kernel:
     """
-    A compiled compute shader. Call it with everything that its WGSL declares, by name: frames, or a `webgpu.Texture`, for textures, dicts or
-    numbers for uniforms, a `webgpu.Buffer` for storage buffers, `"linear"` or `"nearest"` for samplers (which may be left out).
+    A compiled compute shader. Call it with everything that its WGSL declares, by name: frames for textures (or a `webgpu.Texture`, of
+    which it has mip level 0 of layer 0), dicts or numbers for uniforms, a `webgpu.Buffer` for storage buffers, `"linear"` or `"nearest"` for samplers (which may be left out).
 
     Within a processor's call the work is recorded in the order of the calls and submitted when `process` has returned; elsewhere each call
     is submitted at once.

@@ -132,7 +132,7 @@ print(signal.getsignal(signal.SIGINT) is signal.default_int_handler, signal.gets
 
 
 def interrupt(text: str, *signals: signal.Signals, pause: float = 0.3) -> tuple[int, str]:
-    """Send signals to a program once it says that it is ready, the last of several until it has ended: two that come at once are one."""
+    """Send signals to a program once it says that it is ready, the last of several some times more: two that come at once are one."""
     process = subprocess.Popen(program(text), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert process.stdout is not None
     lines = []
@@ -143,10 +143,10 @@ def interrupt(text: str, *signals: signal.Signals, pause: float = 0.3) -> tuple[
     for number in signals:
         os.kill(process.pid, number)
         time.sleep(pause)
-    until = time.monotonic() + 60
-    while len(signals) > 1 and process.poll() is None and time.monotonic() < until:
-        os.kill(process.pid, signals[-1])
-        time.sleep(pause)
+    for number in 3 * signals[1:]:
+        if process.poll() is None:
+            os.kill(process.pid, number)
+            time.sleep(pause)
     try:
         rest, _ = process.communicate(timeout=60)
     except subprocess.TimeoutExpired:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import queue
 import signal
+import threading
+import time
 import weakref
 from typing import Any
 
@@ -247,7 +250,7 @@ def test_uniforms(gpu: sl.GpuContext) -> None:
         ({"p": {**GIVEN, "gain": 1}}, ValueError, "there is no field 'gain'; it has scale"),
         ({"p": {}}, ValueError, "field 'scale', vec4<f32>, is not given"),
         ({"plain": (1, 2, 3)}, ValueError, "argument 'plain': it has 3 elements"),
-        ({"dst": 5}, TypeError, "argument 'dst': expected a VideoFrame, got int"),
+        ({"dst": 5}, TypeError, "argument 'dst': expected a VideoFrame or a webgpu.Texture, got int"),
         ({"other": 5}, ValueError, "argument 'other': kernel 'uniforms' has no such binding; it has dst"),
     ],
 )
@@ -333,11 +336,20 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 def test_who_waits_for_pixels_hears_signals(gpu: sl.GpuContext) -> None:
     reads: queue.Queue[sl.ReadBack] = queue.Queue()
     slow = gpu.kernel(SLOW)
+    frame = gpu.frame(320, 200)
+    slow(dst=frame)
+    gpu.wait_idle()
+    begin = time.perf_counter()
+    slow(dst=frame)
+    gpu.wait_idle()
+    # A second of work, and on a fast GPU no more than it will take at once.
+    rounds = min(math.ceil(1 / (time.perf_counter() - begin)), 500)
 
     @sl.processor
     def draw(frame: sl.VideoFrame) -> None:
         drawn = frame.like()
-        slow(dst=drawn)
+        for _ in range(rounds):
+            slow(dst=drawn)
         reads.put(drawn.read_back())
 
     class Pressed(Exception):
@@ -365,6 +377,31 @@ def test_who_waits_for_pixels_hears_signals(gpu: sl.GpuContext) -> None:
     assert states == [False]
     assert pixels.wait().shape == (200, 320, 4)
     graph.wait()
+
+
+def test_who_waits_for_another_has_submitted_what_the_other_waits_for(gpu: sl.GpuContext) -> None:
+    read: list[Array] = []
+    invert = gpu.kernel(INVERT)
+
+    @sl.processor
+    def ask(frame: sl.VideoFrame) -> None:
+        drawn, answer = frame.like(), frame.like()
+        invert(src=frame, dst=drawn)
+
+        def other() -> None:
+            drawn.to_numpy()
+            invert(src=drawn, dst=answer)
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        read.extend((answer.to_numpy(copy=True), frame.to_numpy(copy=True)))
+        thread.join()
+
+    graph = sl.Graph()
+    graph.chain(sl.TestPattern(size=(64, 48)), ask())
+    graph.run(offline=True, frames=1)
+    after, before = read
+    assert np.array_equal(before, after)
 
 
 def test_descriptions(gpu: sl.GpuContext) -> None:

@@ -425,6 +425,30 @@ def python(program: str) -> str:
     return done.stdout
 
 
+def test_memory_of_uploads_comes_back_before_it_is_waited_for() -> None:
+    """In one call of a processor more is uploaded than there is memory for at once."""
+    python("""
+import numpy as np
+import streamlib as sl
+
+sl.gpu(budget_bytes=40 << 20)
+picture = np.full((2048, 2048, 4), 7, np.uint8)
+
+
+@sl.processor
+def draw(frame: sl.VideoFrame) -> None:
+    out = sl.gpu().frame(2048, 2048)
+    for _ in range(4):
+        out.write(picture)
+    assert (out.to_numpy() == 7).all()
+
+
+graph = sl.Graph()
+graph.chain(sl.TestPattern(size=(64, 48)), draw())
+graph.run(offline=True, frames=3)
+""")
+
+
 def test_a_device_that_is_made_first_is_adopted() -> None:
     assert (
         python("""

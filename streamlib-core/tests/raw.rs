@@ -224,6 +224,7 @@ fn kernels_take_the_program_s_own_textures() {
         )
         .unwrap();
     let texture = |usage, dimension, format| {
+        // Levels and layers, of which a kernel has the first.
         let size = wgpu::Extent3d { width: 9, height: 5, depth_or_array_layers: 2 };
         let (label, mip_level_count, sample_count, view_formats) = (None, 2, 1, &[][..]);
         gpu.raw()
@@ -248,6 +249,9 @@ fn kernels_take_the_program_s_own_textures() {
     let layout = wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(36), rows_per_image: None };
     for (texture, value) in [(&one, 30), (&other, 12)] {
         gpu.raw().write_texture(texture.as_image_copy(), &[value; 4 * 9 * 5], layout, size).unwrap();
+        let origin = wgpu::Origin3d { x: 0, y: 0, z: 1 };
+        let second = wgpu::TexelCopyTextureInfo { origin, ..texture.as_image_copy() };
+        gpu.raw().write_texture(second, &[99; 4 * 9 * 5], layout, size).unwrap();
     }
     let mut encoder = gpu.encoder();
     let call = kernel.call(&mut encoder).unwrap().raw_texture("src", &one).unwrap().raw_texture("before", &other).unwrap();
@@ -265,12 +269,37 @@ fn kernels_take_the_program_s_own_textures() {
     let message = refused("dst", &texture(written, two, wgpu::TextureFormat::R32Float));
     assert!(message.contains("takes rgba8unorm as 'dst', but the texture is r32float"), "{message}");
     let message = refused("src", &texture(read, wgpu::TextureDimension::D3, rgba8));
-    assert!(message.contains("kernel 'sum' cannot be given 'src'"), "{message}");
+    assert!(message.contains("takes a texture of two dimensions as 'src', but was given one of D3"), "{message}");
+    for format in [wgpu::TextureFormat::Rgba8Uint, wgpu::TextureFormat::Depth32Float] {
+        let message = refused("src", &texture(read, two, format));
+        assert!(message.contains("reads 'src' as numbers that can be filtered"), "{message}");
+    }
     let mut encoder = gpu.encoder();
     let both = texture(read | written, two, rgba8);
     let call = kernel.call(&mut encoder).unwrap().raw_texture("src", &both).unwrap().raw_texture("before", &one).unwrap();
     let message = call.raw_texture("dst", &both).unwrap().dispatch().unwrap_err().to_string();
     assert!(message.contains("was given the same as 'src' and as 'dst'"), "{message}");
+}
+
+#[test]
+fn a_call_that_is_refused_has_written_nothing() {
+    let gpu = gpu();
+    let kernel = gpu
+        .kernel(
+            "fill",
+            "@group(0) @binding(0) var<storage, read> level: array<f32>;
+             @group(0) @binding(1) var dst: texture_storage_2d<rgba8unorm, write>;
+             @compute @workgroup_size(1) fn main() { textureStore(dst, vec2u(0), vec4f(level[0])); }",
+        )
+        .unwrap();
+    let level = buffer(&gpu, 4, Usages::STORAGE);
+    level.destroy();
+    let mut frame = gpu.frame(VideoFormat::rgba8(Size::new(1, 1).unwrap()), "test").unwrap();
+    let mut encoder = gpu.encoder();
+    let call = kernel.call(&mut encoder).unwrap().raw_buffer("level", &level).unwrap();
+    let error = call.texture_mut("dst", &mut frame).unwrap().dispatch().unwrap_err();
+    assert!(error.to_string().contains("kernel 'fill' cannot be called"), "{error}");
+    assert!(!encoder.has_written(&frame));
 }
 
 #[test]

@@ -348,7 +348,16 @@ impl Buffer {
     #[pyo3(signature = (mode: "int | str", offset=0, size=None))]
     fn map_sync(this: &Bound<'_, Self>, mode: &Bound<'_, PyAny>, offset: u64, size: Option<u64>) -> Outcome<()> {
         let mapping = Self::begin(this, mode, offset, size)?;
-        wait_mapped(this.py(), &mapping)
+        wait_mapped(this.py(), &mapping).inspect_err(|_| {
+            // A wait that was interrupted has not mapped it; unless somebody else has meanwhile.
+            let is_this = |state: &State| match state {
+                State::Pending { mapping: pending, .. } => Arc::ptr_eq(pending, &mapping),
+                _ => false,
+            };
+            if is_this(&this.get().memory().state) {
+                let _ = Self::give_back(this, State::Unmapped);
+            }
+        })
     }
 
     /// The same, at once: `await` what is returned, or call its `sync_wait`.

@@ -51,6 +51,7 @@ pub(super) fn suggestion(enumeration: &str, word: &str) -> String {
     let near = Python::attach(|py| -> PyResult<Vec<String>> {
         let words = PyModule::import(py, "streamlib.webgpu.enums")?.getattr(enumeration)?;
         let words = words.try_iter()?.collect::<PyResult<Vec<_>>>()?;
+        let word = word.to_lowercase().replace('_', "-");
         PyModule::import(py, "difflib")?.call_method1("get_close_matches", (word, words))?.extract()
     });
     match &near.unwrap_or_default()[..] {

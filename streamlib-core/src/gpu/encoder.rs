@@ -91,6 +91,11 @@ impl FrameEncoder {
         self.written.iter().any(|lease| lease.id() == frame.lease().id())
     }
 
+    /// Whether it keeps memory of uploads or read-backs, which others may wait for, until it is submitted.
+    pub fn keeps_staging(&self) -> bool {
+        !self.uploads.is_empty() || !self.read_backs.is_empty()
+    }
+
     pub(super) fn check_writable(frame: &VideoFrame) -> Result<()> {
         match frame.lease().is_published() {
             false => Ok(()),

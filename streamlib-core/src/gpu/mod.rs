@@ -381,7 +381,7 @@ impl GpuContext {
     pub(crate) fn take_error(&self) -> Result<()> {
         self.0.device.refusals.take().map_err(|refused| {
             let text = refused.to_string();
-            if !text.contains("lost") && !text.contains("is invalid") {
+            if !text.contains("lost") && !text.contains("label is invalid") {
                 return self.timeline().check_alive().err().unwrap_or(refused);
             }
             // A lost device refuses everything, and what was created on it without a word is invalid. wgpu tells of the loss when it

@@ -433,27 +433,20 @@ impl MapOutcome {
 impl Mapping {
     /// Whether [`wait`](Self::wait) would return at once.
     pub fn is_ready(&self) -> bool {
-        self.outcome.mapped().is_some()
+        self.wait_for(Duration::ZERO)
     }
 
     /// Blocks until [`wait`](Self::wait) would return at once, at most for `timeout`. Whether it would.
     pub fn wait_for(&self, timeout: Duration) -> bool {
         let deadline = deadline_after(timeout);
         let mut mapped = self.outcome.mapped();
-        while mapped.is_none() {
+        // A device that is lost may never say so here.
+        while mapped.is_none() && self.gpu.check_alive().is_ok() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return false;
             }
-            // A device that is lost may never say so here.
             mapped = self.outcome.is_there.wait_timeout(mapped, left.min(GLANCE)).unwrap_or_else(PoisonError::into_inner).0;
-            if mapped.is_none() {
-                drop(mapped);
-                if self.gpu.check_alive().is_err() {
-                    return true;
-                }
-                mapped = self.outcome.mapped();
-            }
         }
         true
     }

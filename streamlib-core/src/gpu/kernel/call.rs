@@ -45,6 +45,9 @@ enum Bound<'a> {
     RawTexture { raw: &'a wgpu::Texture, view: wgpu::TextureView },
 }
 
+/// What a kernel's textures hold: whether one is sampled or loaded, it can be.
+pub(super) const FILTERABLE: wgpu::TextureSampleType = wgpu::TextureSampleType::Float { filterable: true };
+
 /// What makes two of them the same.
 #[derive(Clone, Copy, PartialEq)]
 enum Identity<'a> {
@@ -163,7 +166,7 @@ impl<'a> KernelCall<'a> {
     }
 
     /// The texture of the program's own ([`GpuContext::raw`](crate::GpuContext::raw)) that a `texture_2d<f32>` or a `texture_storage_2d` stands
-    /// for: the largest size and the first layer of it. It must have `TEXTURE_BINDING` or `STORAGE_BINDING`. Frames are given with
+    /// for: mip level 0 of its layer 0. It must be of this device, and have `TEXTURE_BINDING` or `STORAGE_BINDING`. Frames are given with
     /// [`texture`](Self::texture), which orders and keeps them.
     ///
     /// The call makes a bind group, where one with frames finds the last one's.
@@ -184,6 +187,19 @@ impl<'a> KernelCall<'a> {
             let (format, actual) = (format_name(format), format_name(texture.format()));
             return Err(self.kernel.wrong(format!("takes {format} as '{name}', but the texture is {actual}")));
         }
+        if texture.dimension() != wgpu::TextureDimension::D2 || texture.sample_count() != 1 {
+            let (dimension, samples) = (texture.dimension(), texture.sample_count());
+            let message = format!(
+                "takes a texture of two dimensions as '{name}', but was given one of {dimension:?}, {samples} samples a texel"
+            );
+            return Err(self.kernel.wrong(message));
+        }
+        let features = self.encoder.gpu().device().raw.features();
+        if kind == BindingKind::Texture && texture.format().sample_type(None, Some(features)) != Some(FILTERABLE) {
+            let format = format_name(texture.format());
+            let message = format!("reads '{name}' as numbers that can be filtered (texture_2d<f32>), which {format} has not");
+            return Err(self.kernel.wrong(message).hint("give one of another format, or use a bind group of your own"));
+        }
         if !texture.usage().contains(needed) {
             let message = format!("was given a texture as '{name}' that is not for {needed:?}, but for {:?}", texture.usage());
             return Err(self.kernel.wrong(message).hint("make it with that usage, too"));
@@ -195,8 +211,7 @@ impl<'a> KernelCall<'a> {
             array_layer_count: Some(1),
             ..Default::default()
         };
-        let view = self.encoder.gpu().raw().create_view(texture, &descriptor);
-        let view = view.map_err(|error| self.kernel.wrong(format!("cannot be given '{name}': {error}")))?;
+        let view = self.encoder.gpu().raw().create_view(texture, &descriptor)?;
         self.bound[place] = Some(Bound::RawTexture { raw: texture, view });
         Ok(self)
     }
@@ -262,7 +277,8 @@ impl<'a> KernelCall<'a> {
         Ok(Some(place))
     }
 
-    /// The buffer of the program's own ([`GpuContext::raw`](crate::GpuContext::raw)) that a `var<storage>` stands for: all of it. It must have `STORAGE`.
+    /// The buffer of the program's own ([`GpuContext::raw`](crate::GpuContext::raw)) that a `var<storage>` stands for: all of it. It must be of this device, and
+    /// have `STORAGE`.
     ///
     /// The call that uses it makes a bind group, where one with a [`Buffer`] finds the last one's.
     pub fn raw_buffer(mut self, name: &str, buffer: &'a wgpu::Buffer) -> Result<Self> {
@@ -400,14 +416,6 @@ impl<'a> KernelCall<'a> {
         if !bound.iter().flatten().all(|bound| bound.is_of(gpu.device())) {
             return Err(kernel.wrong("was given a frame or a buffer of another GPU device".into()).hint("take new ones"));
         }
-        for bound in bound.iter().flatten() {
-            match bound {
-                Bound::Frame { frame, writes } => encoder.keeps(frame, *writes),
-                Bound::Buffer { lease, writes, .. } => encoder.keeps_buffer(lease, *writes),
-                // wgpu keeps what its commands use.
-                Bound::RawBuffer { .. } | Bound::RawTexture { .. } | Bound::Sampler(_) => {}
-            }
-        }
         let bind_groups = compiled.interface.groups().zip(&compiled.layouts);
         let bind_groups: SmallVec<[_; 4]> =
             bind_groups.map(|(group, layout)| bind_group(&gpu, &kernel.label, layout, &bound[group])).collect::<Result<_>>()?;
@@ -418,6 +426,15 @@ impl<'a> KernelCall<'a> {
                 Some(encoder.uniforms(&uniforms.collect::<SmallVec<[&[u8]; MAX_UNIFORMS]>>())?)
             }
         };
+        // From here on nothing fails.
+        for bound in bound.iter().flatten() {
+            match bound {
+                Bound::Frame { frame, writes } => encoder.keeps(frame, *writes),
+                Bound::Buffer { lease, writes, .. } => encoder.keeps_buffer(lease, *writes),
+                // wgpu keeps what its commands use.
+                Bound::RawBuffer { .. } | Bound::RawTexture { .. } | Bound::Sampler(_) => {}
+            }
+        }
         let timestamp_writes = timestamps.map(|query_set| wgpu::ComputePassTimestampWrites {
             query_set,
             beginning_of_pass_write_index: Some(0),
@@ -489,7 +506,7 @@ impl<'a> Bound<'a> {
         match self {
             Self::Frame { frame, .. } => frame.lease().is_of(device),
             Self::Buffer { lease, .. } => lease.is_of(device),
-            // wgpu refuses one of another.
+            // wgpu does not tell; the caller answers for it.
             Self::RawBuffer { .. } | Self::RawTexture { .. } | Self::Sampler(_) => true,
         }
     }

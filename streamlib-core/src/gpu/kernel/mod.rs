@@ -122,7 +122,7 @@ impl GpuContext {
         let types = interface.bindings.iter().map(|binding| {
             Ok(match binding.kind {
                 BindingKind::Texture => wgpu::BindingType::Texture {
-                    sample_type: wgpu::TextureSampleType::Float { filterable: true },
+                    sample_type: call::FILTERABLE,
                     view_dimension: wgpu::TextureViewDimension::D2,
                     multisampled: false,
                 },
