@@ -1,19 +1,16 @@
 //! One call of a kernel: what is bound, then the dispatch.
 
 use std::any::TypeId;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use smallvec::SmallVec;
 
+use super::bound::{Bound, FILTERABLE, bind_group};
 use super::interface::{BindingKind, UniformBinding, format_name};
 use super::layout::{Uniform, UniformType, UniformValue};
 use super::{Compiled, Kernel};
-use crate::gpu::bind_groups::{Key, Layout, ResourceId};
-use crate::gpu::buffer::{Buffer, BufferMemory};
-use crate::gpu::device::Device;
+use crate::gpu::buffer::Buffer;
 use crate::gpu::encoder::FrameEncoder;
-use crate::gpu::slot::Lease;
 use crate::gpu::uniform::MAX_UNIFORMS;
 use crate::{Error, Result, VideoFrame};
 
@@ -34,26 +31,6 @@ impl<V: UniformValue + bytemuck::NoUninit> UniformNumber for V {
     fn bytes(&self) -> &[u8] {
         bytemuck::bytes_of(self)
     }
-}
-
-#[derive(Clone)]
-enum Bound<'a> {
-    Frame { frame: &'a VideoFrame, writes: bool },
-    Sampler(wgpu::FilterMode),
-    Buffer { lease: &'a Lease<BufferMemory>, raw: &'a wgpu::Buffer, bytes: u64, elements: usize, writes: bool },
-    RawBuffer { raw: &'a wgpu::Buffer, elements: u64 },
-    RawTexture { raw: &'a wgpu::Texture, view: wgpu::TextureView },
-}
-
-/// What a kernel's textures hold: whether one is sampled or loaded, it can be.
-pub(super) const FILTERABLE: wgpu::TextureSampleType = wgpu::TextureSampleType::Float { filterable: true };
-
-/// What makes two of them the same.
-#[derive(Clone, Copy, PartialEq)]
-enum Identity<'a> {
-    Pooled(ResourceId),
-    Raw(&'a wgpu::Buffer),
-    RawTexture(&'a wgpu::Texture),
 }
 
 /// A call of a [`Kernel`] in the making. Give it everything that [`Kernel::describe`] names, samplers apart; then dispatch.
@@ -373,15 +350,8 @@ impl<'a> KernelCall<'a> {
     /// first buffer; the number of workgroups is rounded up, so check the bounds.
     pub fn dispatch(self) -> Result<()> {
         let bindings = self.compiled.interface.bindings.iter().zip(&self.bound);
-        let mut written = bindings.filter(|(binding, _)| binding.kind.is_written()).filter_map(|(_, bound)| match bound {
-            Some(Bound::Frame { frame, .. }) => {
-                Some((0, frame.format().texture_size().width, frame.format().texture_size().height))
-            }
-            Some(Bound::RawTexture { raw, .. }) => Some((0, raw.width(), raw.height())),
-            Some(Bound::Buffer { elements, .. }) => Some((1, u32::try_from(*elements).unwrap_or(u32::MAX), 1)),
-            Some(Bound::RawBuffer { elements, .. }) => Some((1, u32::try_from(*elements).unwrap_or(u32::MAX), 1)),
-            _ => None,
-        });
+        let mut written =
+            bindings.filter(|(binding, _)| binding.kind.is_written()).filter_map(|(_, bound)| bound.as_ref()?.invocations());
         let first = written.next();
         match first.into_iter().chain(written).min_by_key(|(is_buffer, ..)| *is_buffer) {
             Some((_, width, height)) => self.dispatch_over(width, height),
@@ -478,13 +448,7 @@ impl<'a> KernelCall<'a> {
     /// What is written is bound once: the GPU would read what it is writing.
     fn check_aliases(&self) -> Result<()> {
         let bindings = self.compiled.interface.bindings.iter().zip(&self.bound);
-        let given = bindings.filter_map(|(binding, bound)| match bound {
-            Some(Bound::Frame { frame, .. }) => Some((binding, Identity::Pooled(frame.lease().id()))),
-            Some(Bound::Buffer { lease, .. }) => Some((binding, Identity::Pooled(lease.id()))),
-            Some(Bound::RawBuffer { raw, .. }) => Some((binding, Identity::Raw(raw))),
-            Some(Bound::RawTexture { raw, .. }) => Some((binding, Identity::RawTexture(raw))),
-            _ => None,
-        });
+        let given = bindings.filter_map(|(binding, bound)| Some((binding, bound.as_ref()?.identity()?)));
         for (written, id) in given.clone().filter(|(binding, _)| binding.kind.is_written()) {
             if let Some((other, _)) = given.clone().find(|(other, same)| *same == id && other.name != written.name) {
                 let message = format!("was given the same as '{}' and as '{}', which it writes", other.name, written.name);
@@ -493,68 +457,4 @@ impl<'a> KernelCall<'a> {
         }
         Ok(())
     }
-}
-
-impl<'a> Bound<'a> {
-    fn of<T>(buffer: &'a Buffer<T>, writes: bool) -> Self {
-        let (lease, raw) = (buffer.lease(), buffer.raw());
-        Self::Buffer { lease, raw, bytes: buffer.word_bytes(), elements: buffer.len(), writes }
-    }
-
-    /// Whether it is of this device.
-    fn is_of(&self, device: &Arc<Device>) -> bool {
-        match self {
-            Self::Frame { frame, .. } => frame.lease().is_of(device),
-            Self::Buffer { lease, .. } => lease.is_of(device),
-            // wgpu does not tell; the caller answers for it.
-            Self::RawBuffer { .. } | Self::RawTexture { .. } | Self::Sampler(_) => true,
-        }
-    }
-}
-
-impl BindingKind {
-    fn is_written(self) -> bool {
-        match self {
-            Self::StorageTexture { access, .. } => access != wgpu::StorageTextureAccess::ReadOnly,
-            Self::Buffer { is_written, .. } => is_written,
-            Self::Texture | Self::Sampler => false,
-        }
-    }
-}
-
-fn bind_group(
-    gpu: &crate::GpuContext,
-    kernel: &str,
-    (id, layout): &Layout,
-    bound: &[Option<Bound<'_>>],
-) -> Result<wgpu::BindGroup> {
-    let (device, bound_count) = (gpu.device(), bound.len());
-    let sampler = |bound: &Option<Bound<'_>>| match bound {
-        Some(Bound::Sampler(wgpu::FilterMode::Nearest)) => &device.samplers.nearest,
-        _ => &device.samplers.linear,
-    };
-    let resource = |place: usize| match &bound[place] {
-        Some(Bound::Frame { frame, .. }) => wgpu::BindingResource::TextureView(frame.view()),
-        Some(Bound::Buffer { raw, bytes, .. }) => {
-            wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: raw, offset: 0, size: std::num::NonZeroU64::new(*bytes) })
-        }
-        Some(Bound::RawBuffer { raw, .. }) => raw.as_entire_binding(),
-        Some(Bound::RawTexture { view, .. }) => wgpu::BindingResource::TextureView(view),
-        other => wgpu::BindingResource::Sampler(&sampler(other).1),
-    };
-    let mut key: Key = std::iter::once(*id).collect();
-    for bound in bound {
-        match bound {
-            Some(Bound::Frame { frame, .. }) => key.push(frame.lease().id()),
-            // How much of its memory is bound, too.
-            Some(Bound::Buffer { lease, bytes, .. }) => key.extend([lease.id(), ResourceId::of_size(*bytes)]),
-            // A group that is kept would keep what is not the pools' alive.
-            Some(Bound::RawBuffer { .. } | Bound::RawTexture { .. }) => {
-                let create = || device.create_group(layout, bound_count, resource);
-                return gpu.raw().call(&format!("kernel '{kernel}' cannot be called"), create);
-            }
-            other => key.push(sampler(other).0),
-        }
-    }
-    Ok(device.bind_groups.find(key, || device.create_group(layout, bound_count, resource)))
 }

@@ -1,5 +1,6 @@
 //! Kernels: compute shaders whose textures and parameters are given by name.
 
+mod bound;
 mod cache;
 mod call;
 mod interface;
@@ -122,7 +123,7 @@ impl GpuContext {
         let types = interface.bindings.iter().map(|binding| {
             Ok(match binding.kind {
                 BindingKind::Texture => wgpu::BindingType::Texture {
-                    sample_type: call::FILTERABLE,
+                    sample_type: bound::FILTERABLE,
                     view_dimension: wgpu::TextureViewDimension::D2,
                     multisampled: false,
                 },
