@@ -21,6 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import streamlib as sl
 from streamlib import webgpu
 
@@ -133,10 +135,27 @@ def returns_its_frame(frames: int = 5000) -> float:
     return done["nodes"]["passed"]["process_us"]["p50"]
 
 
-def times_of(callers: list[Caller]) -> dict[str, float]:
+def copies(name: str, wgpu: Any) -> dict[str, Caller]:
+    """Copy arrays to the GPU and back."""
+    device = wgpu.gpu.request_adapter_sync().request_device_sync()
+    picture, numbers = np.full((1080, 1920, 4), 7, np.uint8), np.ones(1 << 20, np.float32)
+    usage = wgpu.TextureUsage.COPY_SRC | wgpu.TextureUsage.COPY_DST
+    texture = {"texture": device.create_texture(size=(1920, 1080, 1), format="rgba8unorm", usage=usage)}
+    buffer = device.create_buffer(size=numbers.nbytes, usage=wgpu.BufferUsage.COPY_SRC | wgpu.BufferUsage.COPY_DST)
+    layout, size, queue = {"bytes_per_row": 1920 * 4}, (1920, 1080, 1), device.queue
+    calls: dict[str, Call] = {
+        "write_texture, 1920x1080": lambda: queue.write_texture(texture, picture, layout, size),
+        "read_texture, 1920x1080": lambda: queue.read_texture(texture, layout, size),
+        "write_buffer, 4 MiB of float32": lambda: queue.write_buffer(buffer, 0, numbers),
+        "read_buffer, 4 MiB": lambda: queue.read_buffer(buffer),
+    }
+    return {what: Caller(name, call, lambda: queue.read_buffer(buffer, 0, 4)) for what, call in calls.items()}
+
+
+def times_of(callers: list[Caller], calls: int = CALLS) -> dict[str, float]:
     """Say how long a call takes; give the medians."""
     times: dict[str, list[float]] = {caller.name: [] for caller in callers}
-    for turn in range(WARM_UP + CALLS):
+    for turn in range(WARM_UP + calls):
         for caller in callers:
             time = caller.microseconds()
             if turn >= WARM_UP:
@@ -147,7 +166,7 @@ def times_of(callers: list[Caller]) -> dict[str, float]:
     return {name: statistics.median(measured) for name, measured in times.items()}
 
 
-def seconds(callers: list[Caller], raw: list[Caller]) -> None:
+def seconds(callers: list[Caller], raw: list[Caller], other: Any) -> None:
     """Say how long a call takes, of a kernel and of WebGPU itself."""
     print(f"kernel recorded and submitted, idle queue ({sl.gpu().adapter}), {CALLS} calls each in turn:")
     median = times_of(callers)
@@ -160,6 +179,10 @@ def seconds(callers: list[Caller], raw: list[Caller]) -> None:
     median = times_of(raw)
     if "wgpu-py" in median:
         print(f"  wgpu-py is {median['wgpu-py'] / median['webgpu']:.1f} times dearer than streamlib.webgpu; limit 3")
+    copied = [copies(name, wgpu) for name, wgpu in {"webgpu": webgpu, "wgpu-py": other}.items() if wgpu is not None]
+    for what in copied[0]:
+        print(f"{what}, idle queue, 100 calls each in turn:")
+        times_of([calls[what] for calls in copied], 100)
     print(f"a processor that returns its frame: {statistics.median(returns_its_frame() for _ in range(3)):.2f} us a call; limit 5")
     gst_python()
 
@@ -253,7 +276,7 @@ def main(rust: Callable[[], float], arguments: list[str]) -> None:
         raw.append(through("wgpu-py", other))
     match arguments:
         case ["calls"] | ["calls", "noop"]:
-            seconds(callers, raw)
+            seconds(callers, raw, other)
         case ["instructions"]:
             instructions([caller.name for caller in callers] + ["webgpu", "raw-wgpu-py"][: len(raw)])
         case ["count", name]:

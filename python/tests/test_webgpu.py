@@ -414,7 +414,7 @@ def test_shaders_that_need_a_feature(gpu: sl.GpuContext) -> None:
     if "shader-f16" in gpu.device.features:
         pytest.skip("the GPU is opened with it")
     code = "enable f16; @compute @workgroup_size(1) fn main() { var half = 1.0h; }"
-    with pytest.raises(sl.GpuError, match="(?s)f16.*ask for it before the GPU is opened"):
+    with pytest.raises(sl.GpuError, match=r"(?s)f16.*ask for it before the GPU is opened"):
         gpu.device.create_shader_module(code=code)
 
 
