@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 /// Where the kernel has its plug.
 const DRIVER: &str = "/sys/bus/platform/drivers/vivid";
-/// Longer than any wait that ends well, on an emulated machine too.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// Longer than any wait that ends well, also on an emulated machine whose host is busy: half a minute to a program's end is usual there.
+const DEADLINE: Duration = Duration::from_secs(300);
 
 pub(crate) struct VirtualCamera {
     path: String,
