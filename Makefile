@@ -25,7 +25,7 @@ test: test-rust test-python ## all tests that need no camera
 
 test-rust: ## those of the Rust crates
 	@$(INSTALL) build run test
-	cargo test --workspace --exclude streamlib-python --no-fail-fast
+	cargo test --workspace --no-fail-fast
 
 test-python: ## those of the Python package (ARGS='-k frames' and the like go to pytest)
 	@$(INSTALL) build run test python
