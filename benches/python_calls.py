@@ -237,30 +237,41 @@ def instructions(names: list[str]) -> None:
 
 
 def gst_python() -> None:
-    """Time a pad probe that does nothing of gst-python, where it is installed."""
+    """Time a pad probe of gst-python's that does nothing, and its appsink, where it is installed."""
     try:
         import gi
 
         gi.require_version("Gst", "1.0")
         from gi.repository import Gst
     except (ImportError, ValueError):
-        print("gst-python: not run, it is not installed")
+        print("gst-python: not run, it is not installed (`scripts/install-dependencies peers`)")
         return
     Gst.init(None)
     frames = 20000
 
-    def run(probe: bool) -> float:
-        pipeline = Gst.parse_launch(f"fakesrc num-buffers={frames} ! identity name=i ! fakesink")
-        if probe:
-            pad = pipeline.get_by_name("i").get_static_pad("src")
-            pad.add_probe(Gst.PadProbeType.BUFFER, lambda *_: Gst.PadProbeReturn.OK)
+    def run(end: str, use: Callable[[Any], object] = lambda _: None) -> float:
+        pipeline = Gst.parse_launch(f"fakesrc num-buffers={frames} ! {end}")
+        element = pipeline.get_by_name("e")
         begin = time.perf_counter()
         pipeline.set_state(Gst.State.PLAYING)
+        use(element)
         pipeline.get_bus().timed_pop_filtered(Gst.CLOCK_TIME_NONE, Gst.MessageType.EOS)
+        taken = (time.perf_counter() - begin) * 1e6 / frames
         pipeline.set_state(Gst.State.NULL)
-        return (time.perf_counter() - begin) * 1e6 / frames
+        return taken
 
-    print(f"gst-python's probe that does nothing: {run(True) - run(False):.1f} us a buffer")
+    def probe(identity: Any) -> None:
+        pad = identity.get_static_pad("src")
+        pad.add_probe(Gst.PadProbeType.BUFFER, lambda *_: Gst.PadProbeReturn.OK)
+
+    def pull(appsink: Any) -> None:
+        while appsink.emit("pull-sample") is not None:
+            pass
+
+    passed, sunk = "identity name=e ! fakesink", "appsink name=e sync=false max-buffers=4"
+    beside = [(run(passed, probe) - run(passed), run(sunk, pull)) for _ in range(3)]
+    for what, times in zip(["a pad probe that does nothing", "appsink, pulled"], zip(*beside, strict=True), strict=True):
+        print(f"  gst-python's {what}: {statistics.median(times):.1f} us a buffer")
 
 
 def main(rust: Callable[[], float], arguments: list[str]) -> None:
