@@ -59,6 +59,8 @@ impl VideoFrame {
 
     /// Records a read-back where what writes the frame has been submitted, or comes before it.
     fn read(&self, py: Python<'_>) -> Outcome<streamlib::ReadBack> {
+        // What is of a device that is gone will never be written.
+        self.gpu.check_alive()?;
         let is_written = || scope::is_written(&self.gpu, &self.frame);
         // Who writes it may wait for what this call has recorded.
         if !is_written() || scope::keeps_staging() {

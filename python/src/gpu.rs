@@ -12,7 +12,7 @@ use crate::frame::{VideoFrame, pixel_format};
 use crate::kernel::Kernel;
 use crate::run::{end_all, forget_the_ended, runs};
 use crate::scope;
-use crate::waiting::wait_idle;
+use crate::waiting::{PATIENCE, wait_idle};
 use crate::webgpu::Device;
 
 /// What all graphs of the process run on.
@@ -44,7 +44,8 @@ pub(crate) fn open_on(
         let (chosen, info) = (&gpu.adapter_choice().chosen, adapter.get_info());
         let identity = |info: &wgpu::AdapterInfo| (info.backend, info.vendor, info.device, info.device_pci_bus_id.clone());
         if chosen.name != name || identity(chosen) != identity(&info) {
-            let message = format!("the GPU is open already, on '{}' and not on '{name}'", chosen.name);
+            let of = |info: &wgpu::AdapterInfo| format!("'{}' ({})", info.name, info.backend);
+            let message = format!("the GPU is open already, on {} and not on {}", of(chosen), of(&info));
             return Err(Error::new(ErrorKind::Busy, message).hint("there is one device a process: use that"));
         }
         gpu.check_features(features)?;
@@ -59,19 +60,40 @@ pub(crate) fn open_on(
     Ok(gpu)
 }
 
-/// Ends the device of this GPU, if no graph runs.
-pub(crate) fn destroy(gpu: &streamlib::GpuContext) -> streamlib::Result<()> {
+/// Ends the device of this GPU, if no graph runs on it.
+///
+/// First it does what was submitted: the last reference to a device waits for its driver, whoever lets go of it, and with the interpreter's lock.
+pub(crate) fn destroy(py: Python<'_>, gpu: &streamlib::GpuContext) -> Outcome<()> {
+    if gpu.check_alive().is_err() {
+        return Ok(());
+    }
+    py.detach(|| check_unused(gpu))?;
+    wait_idle(py, gpu, PATIENCE)?;
+    py.detach(|| {
+        check_unused(gpu)?;
+        let mut shared = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = if is_shared(&shared, gpu) { shared.take() } else { None };
+        drop(shared);
+        drop(before);
+        gpu.raw().destroy();
+        Ok::<_, Error>(())
+    })?;
+    Ok(())
+}
+
+/// Fails while a graph runs on this device.
+fn check_unused(gpu: &streamlib::GpuContext) -> streamlib::Result<()> {
     forget_the_ended();
-    if runs().iter().any(|run| !run.is_over()) {
+    let is_shared = is_shared(&RUNTIME.lock().unwrap_or_else(PoisonError::into_inner), gpu);
+    if is_shared && runs().iter().any(|run| !run.is_over()) {
         return Err(Error::new(ErrorKind::Busy, "the device is in use: a graph runs on it").hint("stop it first"));
     }
-    let mut shared = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
-    let is_it = shared.as_ref().and_then(Runtime::opened_gpu).is_some_and(|opened| opened.is_same_device(gpu));
-    let before = if is_it { shared.take() } else { None };
-    drop(shared);
-    drop(before);
-    gpu.raw().destroy();
     Ok(())
+}
+
+/// Whether graphs run on this device.
+fn is_shared(shared: &Option<Runtime>, gpu: &streamlib::GpuContext) -> bool {
+    shared.as_ref().and_then(Runtime::opened_gpu).is_some_and(|opened| opened.is_same_device(gpu))
 }
 
 /// For programs that embed Python: what graphs run on from now on.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,15 @@ DOUBLE = """
 @compute @workgroup_size(1)
 fn main(@builtin(global_invocation_id) id: vec3u) {
     numbers[id.x] = 2u * numbers[id.x];
+}
+"""
+
+ADD = """
+@group(0) @binding(0) var<storage, read_write> more: array<u32>;
+@group(0) @binding(1) var<storage, read_write> sums: array<u32>;
+@compute @workgroup_size(1)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    sums[id.x] += more[id.x];
 }
 """
 
@@ -64,6 +75,18 @@ def sent(gpu: sl.GpuContext) -> sl.VideoFrame:
     graph.chain(pattern(16, 16), keep(), sl.Null())
     graph.run(offline=True, frames=1)
     return kept.pop()
+
+
+def publish(frame: sl.VideoFrame) -> None:
+    """Send a frame."""
+
+    @sl.processor
+    def source() -> Iterator[sl.VideoFrame]:
+        yield frame
+
+    graph = sl.Graph()
+    graph.chain(source(), sl.Null())
+    graph.run(offline=True)
 
 
 def test_a_frame_s_texture_is_any_texture(gpu: sl.GpuContext) -> None:
@@ -526,3 +549,188 @@ argument 'entries[0].resource': 'old' is of another GPU device
 argument 'source.texture': 'streamlib frame' is of another GPU device
 """
     )
+
+
+def test_what_kernels_recorded_comes_before_each_call_of_the_queue(gpu: sl.GpuContext) -> None:
+    """Each call of the queue within a processor sees, or leaves alone, what was recorded before it."""
+    seen: dict[str, object] = {}
+    add = gpu.kernel(ADD, label="add")
+    paint = gpu.kernel(FILL, label="fill")
+
+    @sl.processor
+    def mixed(frame: sl.VideoFrame) -> None:
+        device = gpu.device
+        queue = device.queue
+        usage = "STORAGE | COPY_SRC | COPY_DST"
+        more, sums = (device.create_buffer_with_data(data=np.full(4, number, np.uint32), usage=usage) for number in (1, 0))
+        add((4, 1), more=more, sums=sums)
+        queue.write_buffer(more, 0, np.full(4, 10, np.uint32))
+        add((4, 1), more=more, sums=sums)
+        seen["write_buffer, read_buffer"] = queue.read_buffer(sums).cast("I").tolist()
+        readable = device.create_buffer(size=16, usage="MAP_READ | COPY_DST")
+        add((4, 1), more=more, sums=sums)
+        encoder = device.create_command_encoder()
+        encoder.copy_buffer_to_buffer(sums, 0, readable, 0, 16)
+        queue.submit([encoder.finish()])
+        readable.map_sync("READ")
+        seen["submit, map_sync"] = readable.read_mapped().cast("I").tolist()
+        readable.unmap()
+        texture = device.create_texture(size=(8, 8), format="rgba8unorm", usage="STORAGE_BINDING | COPY_SRC | COPY_DST")
+        paint(dst=texture)
+        queue.write_texture({"texture": texture}, bytes(4), {"bytes_per_row": 4}, (1, 1))
+        paint_over = np.frombuffer(queue.read_texture({"texture": texture}, {}, (2, 1)), np.uint8)
+        seen["write_texture"] = paint_over.tolist()
+        paint(dst=texture)
+        seen["read_texture"] = np.frombuffer(queue.read_texture({"texture": texture}, {}, (1, 1)), np.uint8).tolist()
+        done = frame.like()
+        paint(dst=done)
+        queue.on_submitted_work_done_sync()
+        seen["on_submitted_work_done_sync"] = done.is_ready
+        promised = frame.like()
+        paint(dst=promised)
+        queue.on_submitted_work_done_async().sync_wait()
+        seen["on_submitted_work_done_async"] = promised.is_ready
+
+    graph = sl.Graph()
+    graph.chain(pattern(8, 8), mixed())
+    graph.run(offline=True, frames=1)
+    assert seen == {
+        "write_buffer, read_buffer": [11] * 4,
+        "submit, map_sync": [21] * 4,
+        "write_texture": [0, 0, 0, 0, *FILLED.tolist()],
+        "read_texture": FILLED.tolist(),
+        "on_submitted_work_done_sync": True,
+        "on_submitted_work_done_async": True,
+    }
+
+
+def test_a_group_that_is_refused_leaves_the_one_that_was_set(gpu: sl.GpuContext) -> None:
+    device = gpu.device
+    pipeline = device.create_compute_pipeline(layout="auto", compute={"module": device.create_shader_module(code=FILL)})
+    first, second = gpu.frame(8, 8), gpu.frame(8, 8)
+    groups = [
+        device.create_bind_group(layout=pipeline.get_bind_group_layout(0), entries=[{"binding": 0, "resource": frame.texture}])
+        for frame in (first, second)
+    ]
+    second.write(np.zeros((8, 8, 4), np.uint8))
+    publish(second)
+    encoder = device.create_command_encoder()
+    commands = encoder.begin_compute_pass()
+    commands.set_pipeline(pipeline)
+    commands.set_bind_group(0, groups[0])
+    with pytest.raises(sl.InvalidArgumentError, match=r"set_bind_group\(0\) would change frame"):
+        commands.set_bind_group(0, groups[1])
+    commands.dispatch_workgroups(1, 1)
+    commands.end()
+    finished = encoder.finish()
+    first.write(np.zeros((8, 8, 4), np.uint8))
+    publish(first)
+    with pytest.raises(sl.InvalidArgumentError, match="submit of the command buffer would change frame"):
+        device.queue.submit([finished])
+    assert not first.to_numpy().any()
+
+
+@pytest.mark.parametrize("way", ["write_texture", "copy_texture_to_texture", "copy_buffer_to_texture"])
+def test_a_copy_of_nothing_writes_nothing(gpu: sl.GpuContext, way: str) -> None:
+    device = gpu.device
+
+    @sl.processor
+    def empty(frame: sl.VideoFrame) -> sl.VideoFrame:
+        out = frame.like()
+        to: webgpu.TexelCopyTextureInfo = {"texture": out.texture}
+        encoder = device.create_command_encoder()
+        if way == "write_texture":
+            device.queue.write_texture(to, b"", {}, (0, 0))
+        elif way == "copy_texture_to_texture":
+            encoder.copy_texture_to_texture({"texture": frame.texture}, to, (0, 0))
+        else:
+            buffer = device.create_buffer(size=256, usage="COPY_SRC")
+            encoder.copy_buffer_to_texture({"buffer": buffer, "bytes_per_row": 256}, to, (0, 0))
+        device.queue.submit([encoder.finish()])
+        return out
+
+    graph = sl.Graph()
+    graph.chain(pattern(8, 8), empty(), sl.Null())
+    with pytest.raises(sl.InvalidArgumentError, match="a frame that nothing was drawn into"):
+        graph.run(offline=True, frames=1)
+
+
+def test_refused_reads_give_their_memory_back(gpu: sl.GpuContext) -> None:
+    device = gpu.device
+    texture = device.create_texture(label="small", size=(8, 8), format="rgba8unorm", usage="COPY_SRC")
+    for _ in range(50):
+        with pytest.raises(sl.GpuError, match="texture 'small'"):
+            device.queue.read_texture({"texture": texture, "origin": (1, 0)}, {}, (8, 8))
+    deadline = time.monotonic() + 10.0
+    while sl.debug.live_objects()["staging_in_use"]:
+        assert time.monotonic() < deadline, "memory of reads that were refused is out"
+        time.sleep(0.001)
+
+
+def test_finalizers_cannot_take_mapped_memory_away(gpu: sl.GpuContext) -> None:
+    """An array of what is mapped is being made while the garbage collector runs code that maps, unmaps and destroys."""
+    size = 1 << 20
+    buffer = gpu.device.create_buffer(label="shared", size=size, usage="MAP_WRITE | COPY_SRC")
+    buffer.map_sync("WRITE")
+    said: list[str] = []
+
+    class Meddler:
+        def __init__(self) -> None:
+            self.me = self
+
+        def __del__(self) -> None:
+            if said:
+                return
+            said.append(str(buffer.get_mapped_range(size - 8, 8).nbytes))
+            for meddle in (buffer.unmap, buffer.destroy):
+                try:
+                    meddle()
+                except sl.GpuError as error:
+                    said.append(str(error))
+
+    thresholds = gc.get_threshold()
+    gc.disable()
+    Meddler()
+    gc.enable()
+    gc.set_threshold(1, 1, 1)
+    try:
+        kept = buffer.get_mapped_range(0, size - 16)
+    finally:
+        gc.set_threshold(*thresholds)
+    assert kept.nbytes == size - 16
+    if said:
+        assert said == ["8", *["buffer 'shared' is being read by another call"] * 2]
+    gc.collect()
+    kept.release()
+
+
+@pytest.mark.parametrize("clamp", [float("nan"), float("inf"), 1e39])
+@pytest.mark.parametrize("argument", ["lod_min_clamp", "lod_max_clamp"])
+def test_samplers_are_clamped_to_numbers(gpu: sl.GpuContext, argument: str, clamp: float) -> None:
+    with pytest.raises(ValueError, match=f"'{argument}': it cannot be (NaN|inf)"):
+        gpu.device.create_sampler(**{argument: clamp})  # type: ignore[arg-type]
+
+
+def test_flags_are_those_of_webgpu(gpu: sl.GpuContext) -> None:
+    device = gpu.device
+    for usage in (True, 1 << 12):
+        with pytest.raises((TypeError, ValueError), match="argument 'usage'"):
+            device.create_buffer(size=4, usage=usage)
+    with pytest.raises(ValueError, match="argument 'mode': it is a TextureUsage"):
+        device.create_buffer(size=4, usage="MAP_READ | COPY_DST").map_sync(webgpu.TextureUsage.COPY_SRC)
+    with pytest.raises(ValueError, match="argument 'data': an array of objects"):
+        device.create_buffer_with_data(data=np.array([object()]), usage="STORAGE")
+
+
+def test_errors_say_which_buffer_or_texture(gpu: sl.GpuContext) -> None:
+    device, queue = gpu.device, gpu.device.queue
+    small = device.create_buffer(label="small", size=8, usage="COPY_DST")
+    with pytest.raises(sl.GpuError, match="buffer 'small': write_buffer"):
+        queue.write_buffer(small, 4, bytes(8))
+    with pytest.raises(ValueError, match="buffer 'small' cannot be read"):
+        queue.read_buffer(small)
+    texture = device.create_texture(label="flat", size=(4, 4), format="rgba8unorm", usage="COPY_DST")
+    with pytest.raises(sl.GpuError, match="texture 'flat': write_texture"):
+        queue.write_texture({"texture": texture, "origin": (2, 0)}, bytes(64), {"bytes_per_row": 16}, (4, 4))
+    with pytest.raises(ValueError, match="texture 'flat' cannot be read"):
+        queue.read_texture({"texture": texture}, {}, (4, 4))

@@ -136,6 +136,12 @@ impl Error {
         self
     }
 
+    /// Says before the message what it was about: `buffer 'small': ...`.
+    #[must_use]
+    pub fn with_context(self, what: impl fmt::Display) -> Self {
+        self.with_message(|message| format!("{what}: {message}"))
+    }
+
     /// Says the same in other words.
     pub(crate) fn with_message(mut self, change: impl FnOnce(&str) -> String) -> Self {
         self.0.message = change(&self.0.message);

@@ -9,9 +9,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyMemoryView, PyTuple};
 use streamlib::{Error, ErrorKind, wgpu};
 
-use super::data::{Data, memory};
-use super::object::{Object, make, some};
+use super::data::{Data, copy};
+use super::object::{Object, make, naming, some};
 use super::promise::{Mapping, wait_mapped};
+use super::words::check_class;
 use crate::debug::Kind;
 use crate::errors::{Failure, Outcome, wrong};
 use crate::scope;
@@ -32,8 +33,24 @@ pub struct Buffer {
 struct Memory {
     state: State,
     lent: Vec<Lent>,
-    /// Whether a call is copying from it, during which it stays mapped.
-    is_read: bool,
+    /// How many calls are copying from it, during which it stays mapped.
+    readers: usize,
+}
+
+/// While this lives, a buffer's memory stays mapped: what is copied meanwhile is copied without the lock.
+struct Reading<'a>(&'a Buffer);
+
+impl<'a> Reading<'a> {
+    fn begin(buffer: &'a Buffer, mut held: MutexGuard<'_, Memory>) -> Self {
+        held.readers += 1;
+        Self(buffer)
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.memory().readers -= 1;
+    }
 }
 
 /// A part of the memory in Python's hands: bytes of Python's own, which are written back when it is unmapped. So nothing in Python ever points
@@ -47,8 +64,17 @@ struct Lent {
 enum State {
     Destroyed,
     Unmapped,
-    Pending { mapping: Arc<streamlib::Mapping>, mode: wgpu::MapMode, range: Range<u64> },
-    Mapped { mode: wgpu::MapMode, range: Range<u64> },
+    /// A call is asking wgpu to map it.
+    Asked,
+    Pending {
+        mapping: Arc<streamlib::Mapping>,
+        mode: wgpu::MapMode,
+        range: Range<u64>,
+    },
+    Mapped {
+        mode: wgpu::MapMode,
+        range: Range<u64>,
+    },
 }
 
 impl Buffer {
@@ -63,7 +89,7 @@ impl Buffer {
             true => State::Mapped { mode: wgpu::MapMode::Write, range: 0..size },
             false => State::Unmapped,
         };
-        let memory = Mutex::new(Memory { state, lent: Vec::new(), is_read: false });
+        let memory = Mutex::new(Memory { state, lent: Vec::new(), readers: 0 });
         make(py, Kind::Buffer, gpu, descriptor.label.unwrap_or_default(), Self { raw, bytes: descriptor.size, memory })
     }
 
@@ -176,11 +202,10 @@ impl Buffer {
             wgpu::MapMode::Write => (wgpu::BufferUsages::MAP_WRITE, "MAP_WRITE | COPY_SRC"),
         };
         py.detach(scope::flush)?;
-        // The lock is held while wgpu is asked, so that of two threads one is refused.
         let mut memory = me.settled();
         match memory.state {
             State::Mapped { .. } => return Err(Self::refuse(this, "is mapped already")),
-            State::Pending { .. } => return Err(Self::refuse(this, "is being mapped already")),
+            State::Asked | State::Pending { .. } => return Err(Self::refuse(this, "is being mapped already")),
             State::Destroyed => return Err(Self::refuse(this, "was destroyed")),
             State::Unmapped => {}
         }
@@ -190,8 +215,26 @@ impl Buffer {
                 &format!("cannot be mapped so: that takes one for {other}, to or from which it is copied"),
             ));
         }
-        let mapping = Arc::new(gpu.raw().map(&me.raw, mode, range.clone())?);
-        memory.state = State::Pending { mapping: mapping.clone(), mode, range };
+        // To ask takes a submission, which some drivers hold up: neither lock is held meanwhile.
+        memory.state = State::Asked;
+        drop(memory);
+        let asked = py.detach(|| gpu.raw().map(&me.raw, mode, range.clone()));
+        let mut memory = me.memory();
+        // It may have been destroyed meanwhile.
+        let is_asked = matches!(memory.state, State::Asked);
+        let mapping = match asked {
+            Ok(mapping) => Arc::new(mapping),
+            Err(refused) => {
+                if is_asked {
+                    memory.state = State::Unmapped;
+                }
+                drop(memory);
+                return Err(naming(this, "buffer", refused));
+            }
+        };
+        if is_asked {
+            memory.state = State::Pending { mapping: mapping.clone(), mode, range };
+        }
         Ok(mapping)
     }
 
@@ -226,11 +269,7 @@ impl Buffer {
             Self::check_not_lent(this, &held, &range)?;
         }
         let bytes = match mode {
-            wgpu::MapMode::Read => {
-                let copied = me.raw.get_mapped_range(range.clone()).map_err(unmappable)?.to_vec();
-                drop(held);
-                PyByteArray::new(py, &copied)
-            }
+            wgpu::MapMode::Read => me.copied(py, held, range.clone())?,
             wgpu::MapMode::Write => Self::written(this, held, range.clone())?,
         };
         let view = PyMemoryView::from(&bytes)?;
@@ -246,41 +285,49 @@ impl Buffer {
         Ok(view)
     }
 
+    /// What is in memory that is mapped for reading.
+    fn copied<'py>(&self, py: Python<'py>, held: MutexGuard<'_, Memory>, range: Range<u64>) -> Outcome<Bound<'py, PyByteArray>> {
+        let _reading = Reading::begin(self, held);
+        let view = self.raw.get_mapped_range(range).map_err(unmappable)?;
+        copy(py, &view)
+    }
+
     /// What is in memory that is mapped for writing: wgpu lends no eyes for it, numpy does.
     fn written<'py>(
         this: &Bound<'py, Self>,
-        mut held: MutexGuard<'_, Memory>,
+        held: MutexGuard<'_, Memory>,
         range: Range<u64>,
     ) -> Outcome<Bound<'py, PyByteArray>> {
         let (py, me) = (this.py(), this.get());
+        // Whatever Python does meanwhile, a finalizer's code included, it cannot unmap it. The view goes first.
+        let _reading = Reading::begin(me, held);
         let mut view = me.raw.get_mapped_range_mut(range).map_err(unmappable)?;
         let mut all = view.slice(..);
         let mapped = MappedBytes { address: all.as_raw_ptr().cast::<u8>().addr().get(), bytes: all.len() };
-        // Whatever Python does meanwhile, it cannot unmap it.
-        held.is_read = true;
-        drop(held);
-        let copied = Bound::new(py, mapped).and_then(|mapped| {
-            let array = PyModule::import(py, "numpy")?.call_method1("asarray", (mapped,))?;
-            PyByteArray::from(&array)
-        });
-        drop(view);
-        me.memory().is_read = false;
-        Ok(copied?)
+        let array = PyModule::import(py, "numpy")?.call_method1("asarray", (Bound::new(py, mapped)?,))?;
+        Ok(PyByteArray::from(&array)?)
     }
 
-    /// Ends the mapping, in one step; what was lent is written back unless it is to be thrown away.
+    /// Ends the mapping, in one step; what was lent is written back, unless the buffer is destroyed.
     fn give_back(this: &Bound<'_, Self>, state: State) -> Outcome<()> {
         let (py, me) = (this.py(), this.get());
         let gpu = this.as_super().get().gpu();
         let mut memory = me.memory();
-        if memory.is_read {
+        if memory.readers > 0 {
             return Err(Self::refuse(this, "is being read by another call"));
         }
         let lent = std::mem::take(&mut memory.lent);
-        let is_destroyed = matches!(state, State::Destroyed);
-        let was_written = matches!(memory.state, State::Mapped { mode: wgpu::MapMode::Write, .. });
-        let is_written = was_written && !is_destroyed && gpu.check_alive().is_ok();
-        let ended = gpu.raw().call(if is_destroyed { "destroy" } else { "unmap" }, || {
+        if matches!(state, State::Destroyed) {
+            memory.state = state;
+            drop(memory);
+            release(py, lent);
+            // Some drivers have it wait for the GPU.
+            return py
+                .detach(|| gpu.raw().call("destroy", || me.raw.destroy()))
+                .map_err(|refused| naming(this, "buffer", refused));
+        }
+        let is_written = matches!(memory.state, State::Mapped { mode: wgpu::MapMode::Write, .. }) && gpu.check_alive().is_ok();
+        let ended = gpu.raw().call("unmap", || {
             for lent in lent.iter().filter(|_| is_written) {
                 let bytes = lent.bytes.bind(py).to_vec();
                 // Whoever has released the view could make the bytes more, or fewer.
@@ -290,15 +337,26 @@ impl Buffer {
                     view.slice(..).copy_from_slice(&bytes);
                 }
             }
-            if is_destroyed { me.raw.destroy() } else { me.raw.unmap() }
+            me.raw.unmap();
         });
+        if ended.is_err() && gpu.check_alive().is_ok() {
+            // It is as it was.
+            memory.lent = lent;
+            return Err(ended
+                .err()
+                .map_or_else(|| Self::refuse(this, "was not given back"), |refused| naming(this, "buffer", refused)));
+        }
         memory.state = state;
         drop(memory);
-        for Lent { view, .. } in lent {
-            // One that an array was made from cannot be released: the array keeps its bytes, which are the buffer's no more.
-            let _ = view.call_method0(py, "release");
-        }
+        release(py, lent);
         Ok(ended?)
+    }
+}
+
+/// Releases the memoryviews. One that an array was made from cannot be: the array keeps its bytes, which are the buffer's no more.
+fn release(py: Python<'_>, lent: Vec<Lent>) {
+    for Lent { view, .. } in lent {
+        let _ = view.call_method0(py, "release");
     }
 }
 
@@ -307,6 +365,7 @@ fn unmappable(error: wgpu::MapRangeError) -> Failure {
 }
 
 fn map_mode(mode: &Bound<'_, PyAny>) -> Outcome<wgpu::MapMode> {
+    check_class("mode", mode, "MapMode", || "READ, WRITE".into())?;
     let word = mode.extract::<String>().unwrap_or_default().to_lowercase();
     match (word.as_str(), mode.extract::<u32>()) {
         ("read", _) | (_, Ok(1)) => Ok(wgpu::MapMode::Read),
@@ -334,7 +393,7 @@ impl Buffer {
     fn map_state(&self) -> &'static str {
         match self.settled().state {
             State::Unmapped | State::Destroyed => "unmapped",
-            State::Pending { .. } => "pending",
+            State::Asked | State::Pending { .. } => "pending",
             State::Mapped { .. } => "mapped",
         }
     }
@@ -374,8 +433,10 @@ impl Buffer {
     /// Gives the memory back to the GPU, with what was written to it. Memoryviews of it are released; arrays that were made from those keep their
     /// bytes, which are the buffer's no more.
     fn unmap(this: &Bound<'_, Self>) -> Outcome<()> {
-        if matches!(this.get().settled().state, State::Unmapped | State::Destroyed) {
-            return Err(Self::refuse(this, "is not mapped"));
+        match this.get().settled().state {
+            State::Unmapped | State::Destroyed => return Err(Self::refuse(this, "is not mapped")),
+            State::Asked => return Err(Self::refuse(this, "is being mapped by another call: wait for that first")),
+            State::Pending { .. } | State::Mapped { .. } => {}
         }
         Self::give_back(this, State::Unmapped)
     }
@@ -395,9 +456,8 @@ impl Buffer {
         }
         let held = this.get().settled();
         let range = Self::part(this, &held, wgpu::MapMode::Read, buffer_offset, size)?;
-        let copied = this.get().raw.get_mapped_range(range).map_err(unmappable)?.to_vec();
-        drop(held);
-        memory(this.py(), &copied)
+        let copied = this.get().copied(this.py(), held, range)?;
+        Ok(PyMemoryView::from(&copied)?)
     }
 
     /// Writes to the mapped bytes: a multiple of 4 bytes, to an offset that is one of 8.

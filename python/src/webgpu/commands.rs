@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 use streamlib::{Error, ErrorKind, wgpu};
 
 use super::buffer::Buffer;
-use super::fields::{Fields, TextureCopy, extent, layout};
+use super::fields::{Fields, TextureCopy, extent, has_texels, layout};
 use super::object::{Object, make, of, some};
 use super::pass::ComputePass;
 use super::pipeline::QuerySet;
@@ -203,7 +203,9 @@ impl CommandEncoder {
         Self::record(this, |commands, frames| {
             if let Some(kept) = texture.kept() {
                 kept.check_writable(gpu, "copy_buffer_to_texture")?;
-                frames.writes(kept);
+                if has_texels(size) {
+                    frames.writes(kept);
+                }
             }
             let source = wgpu::TexelCopyBufferInfo { buffer, layout };
             let destination = to.on(texture.raw());
@@ -247,7 +249,9 @@ impl CommandEncoder {
         Self::record(this, |commands, frames| {
             if let Some(kept) = written.kept() {
                 kept.check_writable(gpu, "copy_texture_to_texture")?;
-                frames.writes(kept);
+                if has_texels(size) {
+                    frames.writes(kept);
+                }
             }
             read.kept().into_iter().for_each(|kept| frames.reads(kept));
             let (source, destination) = (from.on(read.raw()), to.on(written.raw()));

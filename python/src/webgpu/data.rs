@@ -12,6 +12,9 @@ use crate::errors::{Outcome, wrong, wrong_type};
 /// As few bytes are copied sooner than borrowed.
 const FEW: usize = 1024;
 
+/// Copying more bytes than these takes longer than letting go of the interpreter's lock.
+const MANY: usize = 1 << 16;
+
 /// Bytes of Python's, while the interpreter's lock is held: nobody changes them meanwhile.
 pub(super) enum Data<'py> {
     Bytes(Bound<'py, PyBytes>),
@@ -29,6 +32,9 @@ impl<'py> Data<'py> {
         let Ok(view) = PyMemoryView::from(data) else {
             return Err(wrong_type(argument, "bytes, an array, or what else has the buffer protocol", data));
         };
+        if view.getattr("format")?.extract::<&str>()?.contains('O') {
+            return Err(wrong(argument, "an array of objects has no bytes for the GPU; give it a type, such as float32"));
+        }
         if view.getattr("c_contiguous")?.is_truthy()? && view.getattr("nbytes")?.extract::<usize>()? > FEW {
             static FROM_BUFFER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
             let array = FROM_BUFFER.import(data.py(), "numpy", "frombuffer")?.call1((view, "u1"))?;
@@ -62,7 +68,19 @@ pub(super) fn part(bytes: usize, offset: u64, size: Option<u64>) -> Outcome<Rang
     }
 }
 
-/// What Python gets of bytes that were copied for it: it may change them.
+/// A copy of bytes for Python, which may change it. Many are copied without the interpreter's lock.
+pub(super) fn copy<'py>(py: Python<'py>, bytes: &[u8]) -> Outcome<Bound<'py, PyByteArray>> {
+    if bytes.len() <= MANY {
+        return Ok(PyByteArray::new(py, bytes));
+    }
+    Ok(PyByteArray::new_with(py, bytes.len(), |copy| {
+        py.detach(|| copy.copy_from_slice(bytes));
+        Ok(())
+    })?)
+}
+
+/// The same as a memoryview.
 pub(super) fn memory<'py>(py: Python<'py>, bytes: &[u8]) -> Outcome<Bound<'py, PyMemoryView>> {
-    Ok(PyMemoryView::from(&PyByteArray::new(py, bytes))?)
+    let copy = copy(py, bytes)?;
+    Ok(PyMemoryView::from(&copy)?)
 }

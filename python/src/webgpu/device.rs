@@ -20,7 +20,7 @@ use super::queue::Queue;
 use super::texture::Texture;
 use super::words::{buffer_usages, texture_usages, word};
 use crate::debug::Kind;
-use crate::errors::{Outcome, wrong_type};
+use crate::errors::{Outcome, wrong, wrong_type};
 use crate::gpu;
 
 /// The GPU device of the process: frames and graphs are on it, too. It makes everything else.
@@ -152,6 +152,11 @@ impl Device {
         max_anisotropy: u16,
     ) -> Outcome<Bound<'py, Sampler>> {
         let gpu = Self::gpu(this);
+        for (argument, clamp) in [("lod_min_clamp", lod_min_clamp), ("lod_max_clamp", lod_max_clamp)] {
+            if !clamp.is_finite() {
+                return Err(wrong(argument, format!("it cannot be {clamp}")));
+            }
+        }
         let descriptor = wgpu::SamplerDescriptor {
             label: some(label),
             address_mode_u: word("address_mode_u", address_mode_u)?,
@@ -256,13 +261,11 @@ impl Device {
         pipeline::query_set(this.py(), Self::gpu(this), label, r#type, count)
     }
 
-    /// Ends the device. What is done with it or what is of it afterwards raises `streamlib.DeviceLostError`; who needs a GPU then opens another.
+    /// Ends the device, once it has done what was submitted. What is done with it or what is of it afterwards raises `streamlib.DeviceLostError`; who needs a GPU then opens another.
     ///
     /// Raises `streamlib.BusyError` while a graph runs on it.
     fn destroy(this: &Bound<'_, Self>) -> Outcome<()> {
-        let gpu = Self::gpu(this);
-        this.py().detach(|| gpu::destroy(gpu))?;
-        Ok(())
+        gpu::destroy(this.py(), Self::gpu(this))
     }
 
     fn __eq__(this: &Bound<'_, Self>, other: &Bound<'_, PyAny>) -> bool {

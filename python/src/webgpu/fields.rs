@@ -157,6 +157,11 @@ pub(super) fn extent<'a>(argument: impl Into<Argument<'a>>, value: &Bound<'_, Py
     Ok(wgpu::Extent3d { width, height, depth_or_array_layers })
 }
 
+/// Whether there is something in it: what is copied by a copy of nothing is not written.
+pub(super) fn has_texels(size: wgpu::Extent3d) -> bool {
+    size.width > 0 && size.height > 0 && size.depth_or_array_layers > 0
+}
+
 fn origin(argument: Argument<'_>, value: &Bound<'_, PyAny>) -> Outcome<wgpu::Origin3d> {
     let [x, y, z] = three(argument, value, ["x", "y", "z"], 0, 0)?;
     Ok(wgpu::Origin3d { x, y, z })

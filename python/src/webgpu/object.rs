@@ -3,10 +3,10 @@
 use pyo3::PyClass;
 use pyo3::prelude::*;
 use pyo3::pyclass::boolean_struct::True;
-use streamlib::GpuContext;
+use streamlib::{Error, GpuContext};
 
 use crate::debug::{Alive, Kind};
-use crate::errors::{Outcome, wrong};
+use crate::errors::{Failure, Outcome, wrong};
 
 /// What every object of a device is: it has a label, by which errors call it.
 #[pyclass(frozen, subclass, weakref, module = "streamlib.webgpu")]
@@ -61,6 +61,19 @@ where
 /// What wgpu is told of a label.
 pub(super) fn some(label: &str) -> Option<&str> {
     (!label.is_empty()).then_some(label)
+}
+
+/// An error of a call with this object, which it names.
+pub(super) fn naming<T>(this: &Bound<'_, T>, what: &str, error: Error) -> Failure
+where
+    T: PyClass<BaseType = Object, Frozen = True> + Sync,
+{
+    let object = this.as_super().get();
+    let is_named = object.label.is_empty() || error.to_string().contains(&format!("'{}'", object.label));
+    match is_named {
+        true => error.into(),
+        false => error.with_context(object.called(what)).into(),
+    }
 }
 
 /// What is behind an object that was given as this argument, if it is of the device.

@@ -96,18 +96,19 @@ impl ComputePass {
         let end = dynamic_offsets_data_length.map_or(offsets.len(), |length| start.saturating_add(length).min(offsets.len()));
         let group = bind_group.map(|group| of(gpu, "bind_group", group)).transpose()?;
         Self::record(this, |Recording { pass, groups }| {
-            groups.retain(|(place, _)| *place != index);
-            let Some(group) = group else {
-                return Ok(gpu.raw().call("set_bind_group", || pass.set_bind_group(index, None, &[]))?);
-            };
-            if !group.frames.is_empty() {
-                for (kept, _) in group.frames.iter().filter(|(_, is_written)| *is_written) {
-                    kept.check_writable(gpu, format_args!("set_bind_group({index})"))?;
-                }
-                this.get().encoder.get().reads(group.frames.iter().map(|(kept, _)| kept));
-                groups.push((index, group.frames.clone()));
+            let frames = group.map_or(&[][..], |group| &group.frames);
+            for (kept, _) in frames.iter().filter(|(_, is_written)| *is_written) {
+                kept.check_writable(gpu, format_args!("set_bind_group({index})"))?;
             }
-            Ok(gpu.raw().call("set_bind_group", || pass.set_bind_group(index, &group.raw, &offsets[start..end]))?)
+            let (group, offsets) = (group.map(|group| &group.raw), &offsets[start..end]);
+            gpu.raw().call("set_bind_group", || pass.set_bind_group(index, group, offsets))?;
+            // Not before: if it is refused, the pass has the group that it had.
+            groups.retain(|(place, _)| *place != index);
+            if !frames.is_empty() {
+                this.get().encoder.get().reads(frames.iter().map(|(kept, _)| kept));
+                groups.push((index, frames.into()));
+            }
+            Ok(())
         })
     }
 
@@ -171,7 +172,8 @@ impl ComputePass {
         let gpu = this.as_super().get().gpu();
         let pass = this.get().pass.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(pass) = pass else { return Err(Self::ended(this)) };
+        let ended = gpu.raw().call("end", || drop(pass));
         this.get().encoder.get().pass_ended();
-        Ok(gpu.raw().call("end", || drop(pass))?)
+        Ok(ended?)
     }
 }

@@ -44,7 +44,8 @@ pub(super) fn shader_module<'py>(
     code: &Bound<'py, PyAny>,
 ) -> Outcome<Bound<'py, ShaderModule>> {
     const SPIRV: [u8; 4] = 0x0723_0203_u32.to_le_bytes();
-    let text = code.cast::<PyString>().ok().map(|text| text.to_str()).transpose()?;
+    let text = code.cast::<PyString>().ok().map(|text| text.to_str()).transpose();
+    let text = text.map_err(|_| wrong("code", "it has characters that are none: surrogates"))?;
     let binary = code.cast::<PyBytes>().ok().map(|bytes| bytes.as_bytes());
     let source = match (text, binary) {
         (Some(text), _) if text.trim_start().starts_with("#version") => ShaderSource::Glsl(text),

@@ -1,16 +1,19 @@
 //! The queue: what is submitted, and what is copied between the CPU and the GPU.
 
+use pyo3::PyClass;
 use pyo3::prelude::*;
+use pyo3::pyclass::boolean_struct::True;
 use pyo3::types::{PyByteArray, PyMemoryView};
 use streamlib::wgpu;
 
 use super::buffer::Buffer;
 use super::commands::CommandBuffer;
 use super::data::{Data, memory, part};
-use super::fields::{Fields, TextureCopy, extent, layout};
-use super::object::{Object, of};
+use super::fields::{Fields, TextureCopy, extent, has_texels, layout};
+use super::object::{Object, naming, of};
 use super::promise::promise;
-use crate::errors::{Outcome, wrong, wrong_type};
+use super::words::name_of;
+use crate::errors::{Failure, Outcome, wrong, wrong_type};
 use crate::scope;
 use crate::waiting::{PATIENCE, wait_idle, wait_ready, wait_submitted};
 
@@ -29,7 +32,9 @@ impl Texels {
         let format = copy.texture.get().raw().format();
         let aspect = copy.aspect;
         let bytes = format.block_copy_size(Some(aspect));
-        let bytes = bytes.ok_or_else(|| wrong(argument, format!("the aspect {aspect:?} of {format:?} cannot be copied")))?;
+        let bytes = bytes.ok_or_else(|| {
+            wrong(argument, format!("the aspect '{}' of {} cannot be copied", name_of(&aspect), name_of(&format)))
+        })?;
         Ok(Self { block: format.block_dimensions(), bytes })
     }
 
@@ -76,11 +81,11 @@ impl Queue {
         size: Option<u64>,
     ) -> Outcome<()> {
         let gpu = this.as_super().get().gpu();
-        let buffer = of(gpu, "buffer", buffer)?;
+        let raw = of(gpu, "buffer", buffer)?.raw();
         this.py().detach(scope::flush)?;
         let data = Data::of("data", data)?;
         let range = part(data.len(), data_offset, size)?;
-        Ok(gpu.raw().write_buffer(buffer.raw(), buffer_offset, &data[range])?)
+        gpu.raw().write_buffer(raw, buffer_offset, &data[range]).map_err(|refused| naming(buffer, "buffer", refused))
     }
 
     /// What is in a buffer that has `COPY_SRC`, or in a part of it. Blocks, without the interpreter's lock, until the GPU has done what was submitted
@@ -93,10 +98,9 @@ impl Queue {
         size: Option<u64>,
     ) -> Outcome<Bound<'py, PyMemoryView>> {
         let (py, gpu) = (this.py(), this.as_super().get().gpu());
-        let buffer = of(gpu, "buffer", buffer)?;
-        let all = buffer.size();
-        if !buffer.raw().usage().contains(wgpu::BufferUsages::COPY_SRC) {
-            return Err(wrong("buffer", "it cannot be read: it is not for COPY_SRC; make it with that usage, too"));
+        let (all, raw) = (of(gpu, "buffer", buffer)?.size(), buffer.get().raw());
+        if !raw.usage().contains(wgpu::BufferUsages::COPY_SRC) {
+            return Err(unreadable("buffer", buffer, "buffer"));
         }
         let left = all.checked_sub(buffer_offset);
         let left =
@@ -114,8 +118,9 @@ impl Queue {
         let end = (buffer_offset + size).next_multiple_of(word);
         let read = py.detach(|| {
             scope::flush()?;
-            gpu.raw().read_buffer(buffer.raw(), begin..end, scope::taker())
-        })?;
+            gpu.raw().read_buffer(raw, begin..end, scope::taker())
+        });
+        let read = read.map_err(|refused| naming(buffer, "buffer", refused))?;
         let read = read_back(py, read)?;
         let skipped = (buffer_offset - begin) as usize;
         memory(py, &read[skipped..skipped + size as usize])
@@ -139,8 +144,9 @@ impl Queue {
         let size = extent("size", size)?;
         py.detach(scope::flush)?;
         texture.kept().map_or(Ok(()), |kept| kept.check_writable(gpu, "write_texture"))?;
-        gpu.raw().write_texture(copy.on(texture.raw()), &Data::of("data", data)?, layout, size)?;
-        if let Some(frame) = texture.frame() {
+        let written = gpu.raw().write_texture(copy.on(texture.raw()), &Data::of("data", data)?, layout, size);
+        written.map_err(|refused| naming(&copy.texture, "texture", refused))?;
+        if let Some(frame) = texture.frame().filter(|_| has_texels(size)) {
             // From now on it has pixels.
             py.detach(|| gpu.raw().submit([], [frame]))?;
         }
@@ -164,7 +170,7 @@ impl Queue {
         fields.end("offset, bytes_per_row, rows_per_image")?;
         let size = extent("size", size)?;
         if !texture.raw().usage().contains(wgpu::TextureUsages::COPY_SRC) {
-            return Err(wrong("source.texture", "it cannot be read: it is not for COPY_SRC; make it with that usage, too"));
+            return Err(unreadable("source.texture", &copy.texture, "texture"));
         }
         let (row, rows) = Texels::of("source", &copy)?.layer(size);
         let apart = layout.bytes_per_row.unwrap_or(row);
@@ -188,7 +194,8 @@ impl Queue {
         let read = py.detach(|| {
             scope::flush()?;
             gpu.raw().read_texture(from, size, (padded, rows), scope::taker())
-        })?;
+        });
+        let read = read.map_err(|refused| naming(&copy.texture, "texture", refused))?;
         let read = read_back(py, read)?;
         let [row, rows, padded] = [row, rows, padded].map(|number| number as usize);
         let texels = PyByteArray::new_with(py, all, |texels| {
@@ -216,6 +223,15 @@ impl Queue {
         let token = py.detach(|| scope::flush().and_then(|()| gpu.raw().submit([], [])))?;
         promise(py, Bound::new(py, Submitted { token })?.getattr("wait")?)
     }
+}
+
+/// A buffer or a texture that was given as this argument to be read, and is not for that.
+fn unreadable<T>(argument: &str, object: &Bound<'_, T>, what: &str) -> Failure
+where
+    T: PyClass<BaseType = Object, Frozen = True> + Sync,
+{
+    let called = object.as_super().get().called(what);
+    wrong(argument, format!("{called} cannot be read: it is not for COPY_SRC; make it with that usage, too"))
 }
 
 /// The bytes, once the GPU has copied them.

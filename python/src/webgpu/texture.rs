@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use pyo3::prelude::*;
 use streamlib::{Error, ErrorKind, VideoFrame, wgpu};
 
-use super::object::{Object, make, some};
+use super::object::{Object, make, naming, some};
 use super::words::{name_of, texture_usages, word};
 use crate::debug::{Holding, Kind};
 use crate::errors::{Outcome, wrong};
@@ -190,8 +190,10 @@ impl Texture {
         }
         this.py().detach(scope::flush)?;
         this.get().is_destroyed.store(true, Ordering::Release);
-        this.get().raw.destroy();
-        Ok(())
+        // Some drivers have it wait for the GPU.
+        let (gpu, raw) = (this.as_super().get().gpu(), &this.get().raw);
+        let destroyed = this.py().detach(|| gpu.raw().call("destroy", || raw.destroy()));
+        destroyed.map_err(|refused| naming(this, "texture", refused))
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::BitOr;
 
 use pyo3::prelude::*;
-use pyo3::types::PyInt;
+use pyo3::types::{PyBool, PyInt};
 use serde::de::value::StrDeserializer;
 use serde::de::{DeserializeOwned, Expected, IntoDeserializer, Unexpected};
 use streamlib::wgpu;
@@ -83,11 +83,8 @@ pub(super) fn flags<F: BitOr<Output = F>>(
     from_name: fn(&str) -> Option<F>,
     names: fn() -> String,
 ) -> Outcome<F> {
-    if let Some(other) = FLAGS.iter().find(|other| **other != class && value.get_type().name().is_ok_and(|name| name == **other))
-    {
-        return Err(wrong(argument, format!("it is a {other}; a {class} has {}", names())));
-    }
-    if value.cast::<PyInt>().is_ok() {
+    check_class(&argument, value, class, names)?;
+    if value.cast::<PyBool>().is_err() && value.cast::<PyInt>().is_ok() {
         let flags = value.extract::<u32>().ok().and_then(from_bits);
         return flags.ok_or_else(|| wrong(argument, format!("there are no such flags: {value}; there are {}", names())));
     }
@@ -100,6 +97,14 @@ pub(super) fn flags<F: BitOr<Output = F>>(
     flags.try_fold(none, |all, flag| Ok(all | flag?))
 }
 
+/// Refuses flags of another class than this one.
+pub(super) fn check_class(argument: impl Display, value: &Bound<'_, PyAny>, class: &str, names: fn() -> String) -> Outcome<()> {
+    match FLAGS.iter().find(|other| **other != class && value.get_type().name().is_ok_and(|name| name == **other)) {
+        Some(other) => Err(wrong(argument, format!("it is a {other}; a {class} has {}", names()))),
+        None => Ok(()),
+    }
+}
+
 /// The classes of flags that Python has.
 const FLAGS: [&str; 4] = ["BufferUsage", "MapMode", "ShaderStage", "TextureUsage"];
 
@@ -108,7 +113,8 @@ macro_rules! flags_of {
         pub(super) fn $name(argument: impl Display, value: &Bound<'_, PyAny>) -> Outcome<$flags> {
             let names = || $known.iter_names().map(|(name, _)| name).collect::<Vec<_>>().join(", ");
             let from_name = |name: &str| <$flags>::from_name(name);
-            flags(argument, value, $class, <$flags>::empty(), <$flags>::from_bits, from_name, names)
+            let from_bits = |bits| <$flags>::from_bits(bits).filter(|flags| $known.contains(*flags));
+            flags(argument, value, $class, <$flags>::empty(), from_bits, from_name, names)
         }
     };
 }

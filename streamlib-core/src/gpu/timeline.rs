@@ -2,7 +2,7 @@
 //!
 //! Every submission gets the next number. "Has the GPU written this frame?" is "has its number been completed?".
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -75,6 +75,8 @@ impl std::fmt::Debug for ReadyToken {
 pub(crate) struct Timeline {
     generation: u32,
     completed: AtomicU64,
+    /// What `State::lost` says, to be asked for each command without the lock.
+    is_lost: AtomicBool,
     state: Mutex<State>,
     progressed: Condvar,
 }
@@ -90,7 +92,8 @@ struct State {
 impl Timeline {
     fn new(generation: u32) -> Self {
         let state = State { times: vec![None; REMEMBERED], wakers: Vec::new(), next_waker: 0, lost: None };
-        Self { generation, completed: AtomicU64::new(0), state: Mutex::new(state), progressed: Condvar::new() }
+        let (completed, is_lost) = (AtomicU64::new(0), AtomicBool::new(false));
+        Self { generation, completed, is_lost, state: Mutex::new(state), progressed: Condvar::new() }
     }
 
     /// Which device it belongs to, counted from 1 in the process.
@@ -146,16 +149,17 @@ impl Timeline {
 
     /// Fails with [`ErrorKind::DeviceLost`] once the device is gone.
     pub(crate) fn check_alive(&self) -> Result<()> {
-        match &self.state().lost {
-            Some(reason) => Err(lost(reason)),
-            None => Ok(()),
+        if !self.is_lost.load(Ordering::Acquire) {
+            return Ok(());
         }
+        self.state().lost.as_ref().map_or(Ok(()), |reason| Err(lost(reason)))
     }
 
     /// Makes every token void and wakes everybody.
     pub(crate) fn device_lost(&self, reason: String) {
         let mut state = self.state();
         state.lost.get_or_insert(reason);
+        self.is_lost.store(true, Ordering::Release);
         self.notify(&state);
     }
 
@@ -243,7 +247,12 @@ fn poll(device: &wgpu::Device, timeline: &Timeline, submissions: &Receiver<(u64,
         let wait = wgpu::PollType::Wait { submission_index: Some(index), timeout: Some(PATIENCE) };
         match device.poll(wait) {
             // wgpu does not count a submission that it refused; why it did was reported where it was made.
-            Ok(_) | Err(wgpu::PollError::WrongSubmissionIndex(..)) => timeline.complete(number),
+            Ok(_) => timeline.complete(number),
+            Err(wgpu::PollError::WrongSubmissionIndex(..)) => {
+                // What it would have mapped is mapped all the same, and told only to who polls: its memory would stay out.
+                let _ = device.poll(wgpu::PollType::Poll);
+                timeline.complete(number);
+            }
             Err(wgpu::PollError::Timeout) => {
                 return timeline.device_lost(format!("it has not finished a submission within {PATIENCE:?}"));
             }

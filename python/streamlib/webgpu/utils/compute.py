@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from operator import index
 from typing import Any
 
+import numpy as np
+
 from ..adapters import gpu
 from ..flags import BufferUsage, ShaderStage
 
@@ -32,7 +34,10 @@ class _Output:
             self.format = wanted[-1] if wanted else ""
             if self.format not in _BYTES:
                 raise ValueError(f"argument 'output_arrays': {binding} ends with {self.format!r}; expected one of {', '.join(_BYTES)}")
-            self.shape = tuple(int(length) for length in wanted[:-1])
+            try:
+                self.shape = tuple(int(length) for length in wanted[:-1])
+            except (TypeError, ValueError):
+                raise ValueError(f"argument 'output_arrays': {binding} is {wanted!r}; expected lengths, then a format") from None
         elif isinstance(wanted, type) and issubclass(wanted, ctypes.Array):
             self.type = wanted
             self.shape = (ctypes.sizeof(wanted),)
@@ -51,6 +56,9 @@ class _Output:
         """Make it of its bytes."""
         if self.type is not None:
             return self.type.from_buffer(memory)
+        if self.format == "e":
+            # `cast` knows it from Python 3.12 on.
+            return memoryview(np.frombuffer(memory, np.float16).reshape(self.shape))
         return memory.cast(self.format, self.shape)  # type: ignore[call-overload]
 
 
@@ -60,6 +68,16 @@ def _counts(n: Any) -> tuple[int, ...]:
         return tuple(index(count) for count in ((n,) if hasattr(n, "__index__") else n))
     except TypeError:
         raise TypeError(f"argument 'n': expected one to three ints, got {n!r}") from None
+
+
+def _memory(binding: int, array: Any) -> memoryview:
+    """Where an input lies."""
+    try:
+        return memoryview(array)
+    except TypeError:
+        raise TypeError(
+            f"argument 'input_arrays': {binding} is {array!r}; expected an array, or what else has the buffer protocol"
+        ) from None
 
 
 def compute_with_buffers(
@@ -84,13 +102,13 @@ def compute_with_buffers(
         for binding in arrays:
             if not isinstance(binding, int):
                 raise TypeError(f"argument {name!r}: expected bindings, which are ints, got {binding!r}")
-    inputs = {binding: memoryview(array) for binding, array in input_arrays.items()}
+    inputs = {binding: _memory(binding, array) for binding, array in input_arrays.items()}
     outputs = {binding: _Output(binding, wanted) for binding, wanted in output_arrays.items()}
     for binding, output in outputs.items():
         if binding in inputs and inputs[binding].nbytes != output.bytes:
             raise ValueError(f"output {binding} has {output.bytes} bytes, but as an input {inputs[binding].nbytes}")
     counts = _counts(next(iter(outputs.values())).length if n is None else n)
-    if not 1 <= len(counts) <= 3 or min(counts) < 1:
+    if not 1 <= len(counts) <= 3 or min(counts) < 1 or max(counts) >= 1 << 32:
         raise ValueError(f"argument 'n': expected one to three numbers above 0, got {n!r}")
 
     device = gpu.request_adapter_sync().request_device_sync()
