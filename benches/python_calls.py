@@ -71,7 +71,7 @@ def from_python() -> Caller:
     """Call the kernel through streamlib."""
     gpu = sl.gpu()
     kernel = gpu.kernel(WGSL, label="ball")
-    frame = gpu.frame(64, 64)
+    frame = sl.VideoFrame.from_numpy(np.zeros((64, 64, 4), np.uint8))
 
     def call() -> None:
         out = frame.like()

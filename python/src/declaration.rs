@@ -34,7 +34,8 @@ pub(crate) struct Port<'py> {
 
 pub(crate) struct Input {
     pub(crate) spec: InputSpec,
-    pub(crate) is_frame: bool,
+    /// The class of its messages; none for frames. Ports know it by its address: it must not go to another class.
+    pub(crate) class: Option<Py<PyType>>,
     /// It gets the newest message, the same again if need be, `None` before the first.
     pub(crate) is_latest: bool,
 }
@@ -88,7 +89,8 @@ pub struct Declaration {
 impl Declaration {
     /// The classes of its messages may refer to the class that it declares.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.outputs.iter().filter_map(|output| output.class.as_ref()).try_for_each(|class| visit.call(class))
+        let (inputs, outputs) = (self.inputs.iter().map(|input| &input.class), self.outputs.iter().map(|output| &output.class));
+        inputs.chain(outputs).flatten().try_for_each(|class| visit.call(class))
     }
 
     #[new]
@@ -196,7 +198,8 @@ impl Port<'_> {
         };
         let is_latest = pairing == Pairing::Latest;
         let spec = InputSpec { name: self.name, message, formats, delivery, required: self.required, pairing };
-        Ok(Input { spec, is_frame, is_latest })
+        let class = (!is_frame).then(|| self.message.clone().unbind());
+        Ok(Input { spec, class, is_latest })
     }
 
     fn output(self, py: Python<'_>) -> Outcome<Output> {

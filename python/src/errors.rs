@@ -115,10 +115,12 @@ impl Raised {
             // It is raised again from the object, which has to know it.
             let known = exception.value(py).call_method1("with_traceback", (&traceback,));
             drop(known);
-            // What is still running is not cleared.
-            let cleared = PyModule::import(py, "traceback").and_then(|module| module.call_method1("clear_frames", (traceback,)));
-            drop(cleared);
         }
+        let cleared =
+            PyModule::import(py, "streamlib.errors").and_then(|errors| errors.call_method1("let_go", (exception.value(py),)));
+        drop(cleared);
+        // `sys.exit()` and Ctrl-C are no failures of the processor's.
+        let ends_the_run = !exception.is_instance_of::<PyException>(py);
         let number = LAST.fetch_add(1, Ordering::Relaxed);
         let text = exception.to_string();
         let mut exceptions = self.exceptions();
@@ -127,7 +129,8 @@ impl Raised {
         drop(exceptions);
         // Its destructor may run anything.
         drop(oldest);
-        Error::new(kind.unwrap_or(ErrorKind::Exception), text.clone()).caused_by(Mark { number, text })
+        let error = Error::new(kind.unwrap_or(ErrorKind::Exception), text.clone()).caused_by(Mark { number, text });
+        if ends_the_run { error.for_every_policy() } else { error }
     }
 
     /// Takes all of them, each with its number. Runs no code of Python's; to drop them may.

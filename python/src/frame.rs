@@ -1,6 +1,7 @@
 //! `VideoFrame`: the engine's own handle, in an object of Python's.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyTypeError;
@@ -31,8 +32,11 @@ pub struct VideoFrame {
     _alive: Alive,
 }
 
+static WAS_MADE: AtomicBool = AtomicBool::new(false);
+
 impl VideoFrame {
     pub(crate) fn new(py: Python<'_>, frame: streamlib::VideoFrame, gpu: streamlib::GpuContext) -> Self {
+        WAS_MADE.store(true, Ordering::Relaxed);
         let holding = Holding::new(py, frame.lease_id());
         Self { frame, gpu, holding, _alive: Alive::new(Kind::VideoFrame) }
     }
@@ -50,6 +54,11 @@ impl VideoFrame {
 
     pub(crate) fn frame(&self) -> &streamlib::VideoFrame {
         &self.frame
+    }
+
+    /// Whether Python ever had one.
+    pub(crate) fn was_made() -> bool {
+        WAS_MADE.load(Ordering::Relaxed)
     }
 
     /// Another description of the same texture.
@@ -204,6 +213,7 @@ impl VideoFrame {
     /// The same picture in another pixel format: `rgba8`, `i420`, `nv12` or `grey8`. One pass on the GPU.
     fn convert(&self, py: Python<'_>, format: &str) -> Outcome<Self> {
         let format = pixel_format(format)?;
+        scope::check_written(&self.gpu, &self.frame, "the frame")?;
         let frame = py.detach(|| scope::record(&self.gpu, |encoder| self.gpu.convert(encoder, &self.frame, format)))?;
         Ok(Self::new(py, frame, self.gpu.clone()))
     }
@@ -216,6 +226,7 @@ impl VideoFrame {
         if is_mine {
             return Ok(this.clone());
         }
+        scope::check_written(&me.gpu, &me.frame, "the frame")?;
         let taker = scope::taker();
         let copy = py.detach(|| {
             let mut copy = me.frame.like_taken_by(me.frame.format().pixel, &taker)?;
@@ -330,7 +341,7 @@ impl VideoFrame {
 
     /// What processors have said of the picture beside its pixels, by name. A copy: see `with_metadata`.
     #[getter]
-    fn metadata<'py>(&self, py: Python<'py>) -> Outcome<HashMap<String, Bound<'py, PyAny>>> {
+    fn metadata<'py>(&self, py: Python<'py>) -> Outcome<BTreeMap<String, Bound<'py, PyAny>>> {
         self.frame.metadata().map(|(name, value)| Ok((name.to_owned(), loads(py, &value.to_string())?))).collect()
     }
 

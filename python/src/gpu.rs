@@ -102,10 +102,7 @@ pub fn adopt(gpu: streamlib::GpuContext) {
     *RUNTIME.lock().unwrap_or_else(PoisonError::into_inner) = Some(runtime);
 }
 
-/// The GPU that everything in this process runs on. Opened when it is first asked for, here or by a graph.
-///
-/// `adapter` is a part of the adapter's name; `budget_bytes` bounds the textures and buffers that may exist at once. Both only matter to
-/// the call that opens it: later ones raise `streamlib.BusyError` if they ask for something else.
+/// The GPU that everything in this process runs on: `streamlib.gpu` is the face of it.
 #[pyfunction]
 #[pyo3(signature = (*, adapter=None, budget_bytes=None))]
 pub(crate) fn gpu(py: Python<'_>, adapter: Option<String>, budget_bytes: Option<u64>) -> Outcome<GpuContext> {

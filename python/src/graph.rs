@@ -42,8 +42,23 @@ impl Graph {
 
     /// The run that is under way.
     fn run(&self, py: Python<'_>) -> Outcome<Arc<Running>> {
-        let run = self.state(py).running().cloned().filter(|run| !run.is_over());
-        run.ok_or_else(|| Error::new(ErrorKind::InvalidArgument, "the graph is not running").hint("start it first").into())
+        let state = self.state(py);
+        let run = state.running().cloned();
+        if let Some(run) = run.as_ref().filter(|run| !run.is_over()) {
+            return Ok(run.clone());
+        }
+        let failed = match (&run, &state.ended) {
+            (Some(run), _) => run.outcome().and_then(Result::err),
+            (None, Some(ended)) => ended.outcome.clone().err(),
+            (None, None) => None,
+        };
+        drop(state);
+        py.detach(|| drop(run));
+        let message = failed.map_or_else(
+            || "the graph is not running".into(),
+            |error| format!("the graph is not running: it ended with '{error}'"),
+        );
+        Err(Error::new(ErrorKind::InvalidArgument, message).hint("start it first").into())
     }
 
     /// The run that is under way, or that another thread is about to start.
@@ -218,7 +233,7 @@ impl Graph {
         Ok(loads(py, &values.to_string())?)
     }
 
-    /// Starts a run and returns at once; if this thread is lent to a processor that needs the main one, when it is over.
+    /// Starts a run and returns at once. If a processor needs the main thread, which is to be lent, `wait` lends it.
     #[pyo3(signature = (*, lend, offline, frames, duration, drain_deadline, max_in_flight, fusion))]
     #[allow(clippy::too_many_arguments, reason = "Python calls it with names")]
     fn start(
@@ -259,11 +274,8 @@ impl Graph {
         let (run, main_loop) = started?;
         let run = Arc::new(run);
         runs().push(run.clone());
-        state.run = Some(run.clone());
-        drop(state);
-        if let Some(main_loop) = main_loop {
-            py.detach(|| main_loop.run(&|| run.is_over()));
-        }
+        state.run = Some(run);
+        state.main_loop = main_loop;
         Ok(())
     }
 
@@ -281,6 +293,10 @@ impl Graph {
         self.refuse_own(py)?;
         let timeout = timeout.map(|timeout| seconds("timeout", timeout)).transpose()?;
         let Some(run) = self.started(py) else { return Ok(true) };
+        let main_loop = self.state(py).main_loop.take();
+        if let Some(main_loop) = main_loop {
+            py.detach(|| main_loop.run(&|| run.is_over()));
+        }
         let is_over = waiting::wait(py, timeout, |slice| run.wait_for(slice))?;
         if is_over {
             drop(run);
@@ -291,8 +307,9 @@ impl Graph {
 
     /// Raises what ended the last run, if that was an error.
     fn raise_error(&self, py: Python<'_>) -> Outcome<()> {
-        let state = self.state(py);
-        let Some(ended) = &state.ended else { return Ok(()) };
+        let mut state = self.state(py);
+        let Some(ended) = &mut state.ended else { return Ok(()) };
+        ended.is_told = true;
         let (exception, outcome) = (ended.exception.as_ref().map(|exception| exception.clone_ref(py)), ended.outcome.clone());
         drop(state);
         match (exception, outcome) {
@@ -300,6 +317,13 @@ impl Graph {
             (Some(exception), Err(error)) => Err(PyErr::from_value(in_node(py, &exception, &error)?).into()),
             (None, Err(error)) => Err(to_python(py, &error).into()),
         }
+    }
+
+    /// The same, if the run is over and nobody was told yet.
+    fn raise_unread(&self, py: Python<'_>) -> Outcome<()> {
+        self.settle(py);
+        let is_unread = self.state(py).ended.as_ref().is_some_and(|ended| !ended.is_told);
+        if is_unread { self.raise_error(py) } else { Ok(()) }
     }
 
     fn pause(&self, py: Python<'_>) -> Outcome<()> {

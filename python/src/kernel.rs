@@ -135,6 +135,9 @@ impl Kernel {
 
     fn dispatch(&self, py: Python<'_>, arguments: Option<&Bound<'_, PyDict>>, extent: Extent) -> Outcome<()> {
         let mut given = self.gather(arguments)?;
+        for (name, _, frame) in given.frames.iter().filter(|(_, writes, _)| !writes) {
+            scope::check_written(&self.gpu, frame, format_args!("kernel '{}' reads '{name}', which", self.kernel.label()))?;
+        }
         let mut record = || {
             scope::record(&self.gpu, |encoder| {
                 let mut call = self.kernel.call(encoder)?;

@@ -39,16 +39,29 @@ fn number(level: &Level) -> u8 {
     }
 }
 
+/// What `logging` calls a module of ours, under `streamlib`: `streamlib.core.runtime` is `streamlib_core::runtime`.
+fn logger(target: &str) -> Option<String> {
+    let (name, module) = target.split_once("::").unwrap_or((target, ""));
+    let name = match name {
+        "_native" => "streamlib.python",
+        "streamlib_core" => "streamlib.core",
+        "streamlib_processors" => "streamlib.processors",
+        "streamlib" => "streamlib",
+        _ => return None,
+    };
+    Some(if module.is_empty() { name.into() } else { format!("{name}.{}", module.replace("::", ".")) })
+}
+
 impl<S: Subscriber> Layer<S> for ToPython {
     fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        metadata.target().starts_with("streamlib") && number(metadata.level()) >= WANTED.load(Ordering::Relaxed)
+        logger(metadata.target()).is_some() && number(metadata.level()) >= WANTED.load(Ordering::Relaxed)
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut text = Text::default();
         event.record(&mut text);
-        let record =
-            (event.metadata().target().replace("::", "."), number(event.metadata().level()), text.message + &text.fields);
+        let Some(logger) = logger(event.metadata().target()) else { return };
+        let record = (logger, number(event.metadata().level()), text.message + &text.fields);
         let Some((sender, _)) = QUEUE.get() else { return };
         let sent = sender.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|sender| sender.try_send(record));
         if matches!(sent, Some(Err(_))) {

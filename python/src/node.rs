@@ -88,12 +88,13 @@ impl Node {
         self.instance.declaration.get()
     }
 
-    /// Whether the segment's encoder, and with it a GPU, may be needed.
+    /// Whether the segment's encoder, and with it a GPU, may be needed. Frames also come within messages; without a frame in the process there
+    /// are none.
     fn has_pictures(&self) -> bool {
         let declaration = self.declaration();
-        let frames = declaration.inputs.iter().any(|input| input.is_frame)
+        let frames = declaration.inputs.iter().any(|input| input.class.is_none())
             || declaration.outputs.iter().any(|output| output.class.is_none());
-        frames || declaration.has_setup
+        frames || declaration.has_setup || VideoFrame::was_made()
     }
 
     /// Calls into Python as this node. Exceptions become errors that carry them.
@@ -323,9 +324,9 @@ impl Processor for Node {
         self.inputs = declaration
             .inputs
             .iter()
-            .map(|input| match input.is_frame {
-                true => InPort::Frame(ports.declare_input(input.spec.clone())),
-                false => InPort::Message(ports.declare_input(input.spec.clone())),
+            .map(|input| match input.class {
+                None => InPort::Frame(ports.declare_input(input.spec.clone())),
+                Some(_) => InPort::Message(ports.declare_input(input.spec.clone())),
             })
             .collect();
         self.outputs = declaration

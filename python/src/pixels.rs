@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use numpy::{PyArrayDyn, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::IntoPyObjectExt;
@@ -21,23 +21,31 @@ const IN_THE_RING: usize = 4;
 
 static ARRAYS: AtomicUsize = AtomicUsize::new(0);
 
-/// The pixels of a frame, where the GPU has written them: what is behind an array of `to_numpy`.
-#[pyclass(frozen, weakref, module = "streamlib._native")]
-pub struct Pixels {
-    view: streamlib::ReadBackView,
-    _alive: Alive,
+/// What the GPU has written, for as long as an array shows it.
+struct Arrived(streamlib::ReadBackView);
+
+impl Arrived {
+    fn new(view: streamlib::ReadBackView) -> Arc<Self> {
+        Arc::new(Self(if ARRAYS.fetch_add(1, Ordering::Relaxed) < IN_THE_RING { view } else { view.keep() }))
+    }
 }
 
-impl Drop for Pixels {
+impl Drop for Arrived {
     fn drop(&mut self) {
         ARRAYS.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
+/// The pixels of a frame, where the GPU has written them: what is behind an array of `to_numpy`.
+#[pyclass(frozen, weakref, module = "streamlib._native")]
+pub struct Pixels {
+    arrived: Arc<Arrived>,
+    _alive: Alive,
+}
+
 impl Pixels {
-    fn new(view: streamlib::ReadBackView) -> Self {
-        let view = if ARRAYS.fetch_add(1, Ordering::Relaxed) < IN_THE_RING { view } else { view.keep() };
-        Self { view, _alive: Alive::new(Kind::Pixels) }
+    fn new(arrived: Arc<Arrived>) -> Self {
+        Self { arrived, _alive: Alive::new(Kind::Pixels) }
     }
 
     fn into_numpy(self, py: Python<'_>, copy: bool) -> Outcome<Bound<'_, PyAny>> {
@@ -59,18 +67,19 @@ impl Pixels {
     /// numpy's protocol: where the bytes lie. They live as long as this object.
     #[getter]
     fn __array_interface__<'py>(&self, py: Python<'py>) -> Outcome<HashMap<&'static str, Bound<'py, PyAny>>> {
-        let shape = shape(self.view.format());
+        let Arrived(view) = &*self.arrived;
+        let shape = shape(view.format());
         let inner = shape[2..].iter().product::<usize>();
         let strides: Vec<usize> = match shape.len() {
-            2 => vec![self.view.stride(), 1],
-            _ => vec![self.view.stride(), inner, 1],
+            2 => vec![view.stride(), 1],
+            _ => vec![view.stride(), inner, 1],
         };
         Ok(HashMap::from([
             ("version", 3i32.into_bound_py_any(py)?),
             ("typestr", "|u1".into_bound_py_any(py)?),
             ("shape", PyTuple::new(py, shape)?.into_any()),
             ("strides", PyTuple::new(py, strides)?.into_any()),
-            ("data", (self.view.as_ptr().addr(), true).into_bound_py_any(py)?),
+            ("data", (view.as_ptr().addr(), true).into_bound_py_any(py)?),
         ]))
     }
 }
@@ -87,20 +96,43 @@ fn shape(format: VideoFormat) -> Vec<usize> {
     }
 }
 
-/// Pixels on their way to the CPU. `await` it, or `wait` for it, for an array.
+/// Pixels on their way to the CPU. `await` it, or `wait` for it, for an array: as often as one likes.
 #[pyclass(frozen, weakref, module = "streamlib")]
 pub struct ReadBack {
-    pixels: Mutex<Option<streamlib::ReadBack>>,
+    pixels: Mutex<Way>,
     _alive: Alive,
+}
+
+/// How far they are.
+enum Way {
+    Pending(streamlib::ReadBack),
+    Arrived(Arc<Arrived>),
+    Failed(streamlib::Error),
 }
 
 impl ReadBack {
     pub(crate) fn new(pixels: streamlib::ReadBack) -> Self {
-        Self { pixels: Mutex::new(Some(pixels)), _alive: Alive::new(Kind::ReadBack) }
+        Self { pixels: Mutex::new(Way::Pending(pixels)), _alive: Alive::new(Kind::ReadBack) }
     }
 
-    fn pixels(&self) -> MutexGuard<'_, Option<streamlib::ReadBack>> {
+    /// To be locked without the interpreter's lock, unless for a moment: who has it may wait for the GPU.
+    fn pixels(&self) -> MutexGuard<'_, Way> {
         self.pixels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the GPU has written. Blocks until it has.
+    fn arrived(&self) -> streamlib::Result<Arc<Arrived>> {
+        let mut way = self.pixels();
+        let meanwhile = streamlib::Error::new(streamlib::ErrorKind::Cancelled, "the read-back was given up");
+        *way = match std::mem::replace(&mut *way, Way::Failed(meanwhile)) {
+            Way::Pending(pixels) => pixels.wait().map_or_else(Way::Failed, |view| Way::Arrived(Arrived::new(view))),
+            other => other,
+        };
+        match &*way {
+            Way::Arrived(arrived) => Ok(arrived.clone()),
+            Way::Failed(error) => Err(error.clone()),
+            Way::Pending(_) => Err(streamlib::Error::new(streamlib::ErrorKind::Stalled, "the read-back is still under way")),
+        }
     }
 }
 
@@ -108,28 +140,28 @@ impl ReadBack {
 impl ReadBack {
     /// Whether `wait` would return at once.
     #[getter]
-    fn is_ready(&self) -> bool {
-        self.pixels().as_ref().is_none_or(streamlib::ReadBack::is_ready)
+    fn is_ready(&self, py: Python<'_>) -> bool {
+        py.detach(|| match &*self.pixels() {
+            Way::Pending(pixels) => pixels.is_ready(),
+            Way::Arrived(_) | Way::Failed(_) => true,
+        })
     }
 
-    /// The array, as `VideoFrame.to_numpy` gives it. Blocks, without the interpreter's lock, until it is there. Once.
+    /// The array, as `VideoFrame.to_numpy` gives it. Blocks, without the interpreter's lock, until it is there.
     #[pyo3(signature = (*, copy=false) -> "numpy.typing.NDArray[numpy.uint8]")]
     fn wait<'py>(&self, py: Python<'py>, copy: bool) -> Outcome<Bound<'py, PyAny>> {
-        let ready = self.pixels().as_ref().and_then(streamlib::ReadBack::ready);
+        let ready = py.detach(|| match &*self.pixels() {
+            Way::Pending(pixels) => pixels.ready(),
+            Way::Arrived(_) | Way::Failed(_) => None,
+        });
         wait_ready(py, ready)?;
-        let Some(pixels) = self.pixels().take() else {
-            return Err(streamlib::Error::new(streamlib::ErrorKind::InvalidArgument, "this read-back was waited for already")
-                .hint("keep the array that it gave")
-                .into());
-        };
-        let view = py.detach(|| pixels.wait())?;
-        Pixels::new(view).into_numpy(py, copy)
+        let arrived = py.detach(|| self.arrived())?;
+        Pixels::new(arrived).into_numpy(py, copy)
     }
 
     fn __await__<'py>(slf: &Bound<'py, Self>) -> Outcome<Bound<'py, PyAny>> {
-        let asyncio = PyModule::import(slf.py(), "asyncio")?;
         let wait = slf.getattr("wait")?;
-        Ok(asyncio.call_method1("to_thread", (wait,))?.call_method0("__await__")?)
+        Ok(PyModule::import(slf.py(), "streamlib.waits")?.call_method1("in_a_thread", (wait,))?.call_method0("__await__")?)
     }
 }
 
@@ -137,7 +169,7 @@ impl ReadBack {
 pub(crate) fn read(py: Python<'_>, pixels: streamlib::ReadBack, copy: bool) -> Outcome<Bound<'_, PyAny>> {
     wait_ready(py, pixels.ready())?;
     let view = py.detach(|| pixels.wait())?;
-    Pixels::new(view).into_numpy(py, copy)
+    Pixels::new(Arrived::new(view)).into_numpy(py, copy)
 }
 
 /// An array that is a picture.

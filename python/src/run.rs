@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use streamlib::{Error, ErrorKind, Running, Stop};
+use streamlib::{Error, ErrorKind, MainLoop, Running, Stop};
 
 use crate::errors::number;
 use crate::events::Happened;
@@ -46,6 +46,8 @@ pub(crate) struct State {
     pub(crate) run: Option<Arc<Running>>,
     /// Whether a thread is about to put a run there.
     pub(crate) is_starting: bool,
+    /// What is to run on the main thread, which `wait` lends, for as long as the run.
+    pub(crate) main_loop: Option<Arc<dyn MainLoop>>,
     pub(crate) ended: Option<Ended>,
 }
 
@@ -56,6 +58,8 @@ pub(crate) struct Ended {
     pub(crate) events: Vec<Happened>,
     pub(crate) outcome: streamlib::Result<()>,
     pub(crate) exception: Option<Py<PyAny>>,
+    /// Whether somebody was told how it ended.
+    pub(crate) is_told: bool,
 }
 
 impl State {
@@ -124,7 +128,7 @@ impl Graph {
         // All in one step: whoever waits for the run finds all of it or goes through this. No code of Python's runs before the lock is let go of.
         let mut raised: Vec<_> = state.instances().flat_map(|instance| instance.raised.take_all()).collect();
         let exception = raised.iter().position(|(other, _)| Some(*other) == number).map(|place| raised.swap_remove(place).1);
-        let before = state.ended.replace(Ended { statistics, events, outcome, exception });
+        let before = state.ended.replace(Ended { statistics, events, outcome, exception, is_told: false });
         let left = state.run.take();
         drop(state);
         drop((raised, before));

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Instant;
 
-use streamlib::{Context, FrameEncoder, GpuContext, Result, Timestamp, VideoFrame};
+use streamlib::{Context, Error, ErrorKind, FrameEncoder, GpuContext, Result, Timestamp, VideoFrame};
 
 thread_local! {
     static SCOPE: RefCell<Option<Scope>> = const { RefCell::new(None) };
@@ -92,6 +92,16 @@ pub(crate) fn is_written(gpu: &GpuContext, frame: &VideoFrame) -> bool {
         || SCOPE.with_borrow(|scope| {
             scope.as_ref().and_then(|scope| scope.encoder.as_ref()).is_some_and(|encoder| encoder.has_written(frame))
         })
+}
+
+/// Refuses to read a frame that has no pixels yet: memory comes from a pool, with what was in it before.
+pub(crate) fn check_written(gpu: &GpuContext, frame: &VideoFrame, what: impl std::fmt::Display) -> Result<()> {
+    if is_written(gpu, frame) || !frame.is_of(gpu) {
+        return Ok(());
+    }
+    let message = format!("{what} has no pixels yet: nothing was drawn into it, or what draws it was not submitted");
+    let hint = "write it first; what a processor records is submitted when its `process` returns, and known before to its own thread only";
+    Err(Error::new(ErrorKind::InvalidArgument, message).hint(hint))
 }
 
 /// Whether what this call has recorded keeps memory that another copy to or from the CPU may need.

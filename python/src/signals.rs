@@ -5,15 +5,17 @@ use pyo3::prelude::*;
 use crate::errors::Outcome;
 use crate::graph::Graph;
 
-/// Where Python's C-level handler writes the number of each signal: the first has the graph drain, the second ends the process.
+/// Where Python's C-level handler writes the number of each signal that has a handler of Python's: of these, the first has the graph drain, the
+/// second ends the process. Others are the program's.
 #[pyclass(frozen, module = "streamlib._native")]
 pub struct SignalPipe(system::Pipe);
 
 #[pymethods]
 impl SignalPipe {
     #[new]
-    fn new(graph: &Graph) -> Outcome<Self> {
-        Ok(Self(system::Pipe::to(graph.stopper())?))
+    #[pyo3(signature = (graph, numbers: "collections.abc.Sequence[int]"))]
+    fn new(graph: &Graph, numbers: Vec<u8>) -> Outcome<Self> {
+        Ok(Self(system::Pipe::to(graph.stopper(), numbers)?))
     }
 
     /// For `signal.set_wakeup_fd`.
@@ -37,7 +39,7 @@ mod system {
 
     impl Pipe {
         /// One at whose other end a thread waits, until this end goes.
-        pub(super) fn to(stop: impl Fn() + Send + 'static) -> Result<Self> {
+        pub(super) fn to(stop: impl Fn() + Send + 'static, numbers: Vec<u8>) -> Result<Self> {
             let failed = |error: std::io::Error| Error::new(ErrorKind::Io, "cannot make a pipe for signals").caused_by(error);
             let (mut reader, writer) = UnixStream::pair().map_err(failed)?;
             writer.set_nonblocking(true).map_err(failed)?;
@@ -45,6 +47,9 @@ mod system {
                 let mut is_second = false;
                 let mut byte = [0; 1];
                 while matches!(reader.read(&mut byte), Ok(1)) {
+                    if !numbers.contains(&byte[0]) {
+                        continue;
+                    }
                     if std::mem::replace(&mut is_second, true) {
                         std::process::exit(INTERRUPTED);
                     }
@@ -68,7 +73,7 @@ mod system {
     pub(super) struct Pipe(std::convert::Infallible);
 
     impl Pipe {
-        pub(super) fn to(_: impl Fn() + Send + 'static) -> Result<Self> {
+        pub(super) fn to(_: impl Fn() + Send + 'static, _: Vec<u8>) -> Result<Self> {
             Err(Error::new(ErrorKind::Unsupported, "signals are not heard on this system")
                 .hint("Ctrl-C is seen between two steps of Python's main thread"))
         }

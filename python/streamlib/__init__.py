@@ -14,7 +14,8 @@ import atexit as _atexit
 
 from . import _built_in, _end, _native, debug, errors, webgpu
 from ._built_in import *  # noqa: F403
-from ._native import GpuContext, Kernel, ReadBack, VideoFrame, cameras, gpu, has_screen
+from ._gpu import gpu
+from ._native import GpuContext, Kernel, ReadBack, VideoFrame, cameras, has_screen
 from .errors import *  # noqa: F403
 from .graphs import Graph, RunOptions
 from .processors import Input, Output, Parameter, pixel_shader, processor

@@ -9,7 +9,8 @@ import sys
 import time
 
 from . import _native
-from .graphs import waiting
+from .graphs import tell_unread
+from .waits import waiting
 
 # How long a processor has to come out of its code once an exception was raised there.
 _PATIENCE = 2.0
@@ -22,6 +23,7 @@ def end() -> None:
     thread in the middle of native code, and with it the process by a signal, so the process ends here, with status 1.
     """
     _native.close()
+    tell_unread()
     for thread in list(waiting):
         thread.join(_PATIENCE)
     stuck = _native.python_threads()

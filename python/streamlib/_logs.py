@@ -1,10 +1,11 @@
-"""What the engine says, in Python's `logging`: under `streamlib`, at the level that this logger has when a graph starts."""
+"""What the engine says, in Python's `logging`: under `streamlib`, at the level it has when the GPU is opened or a graph starts."""
 
 from __future__ import annotations
 
 import atexit
 import logging
 import threading
+import traceback
 
 from . import _native
 
@@ -26,7 +27,12 @@ def begin() -> None:
 def _write() -> None:
     while (record := _native.next_log()) is not None:
         name, level, message = record
-        logging.getLogger(name).log(level, "%s", message)
+        try:
+            logging.getLogger(name).log(level, "%s", message)
+        except Exception:
+            # Of a filter or a handler. The next record is another's.
+            if logging.raiseExceptions:
+                traceback.print_exc()
 
 
 def _end(thread: threading.Thread) -> None:

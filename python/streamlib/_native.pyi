@@ -498,7 +498,7 @@ class Device(Object):
         """
     def destroy(self, /) -> None:
         """
-        Ends the device. What is done with it or what is of it afterwards raises `streamlib.DeviceLostError`; who needs a GPU then opens another.
+        Ends the device, once it has done what was submitted. What is done with it or what is of it afterwards raises `streamlib.DeviceLostError`; who needs a GPU then opens another.
 
         Raises `streamlib.BusyError` while a graph runs on it.
         """
@@ -615,6 +615,10 @@ class Graph:
         """
         Raises what ended the last run, if that was an error.
         """
+    def raise_unread(self, /) -> None:
+        """
+        The same, if the run is over and nobody was told yet.
+        """
     def refuse_own(self, /) -> None:
         """
         Fails in a call of one of the graph's own processors, which would wait for itself.
@@ -645,7 +649,7 @@ class Graph:
         fusion: bool,
     ) -> None:
         """
-        Starts a run and returns at once; if this thread is lent to a processor that needs the main one, when it is over.
+        Starts a run and returns at once. If a processor needs the main thread, which is to be lent, `wait` lends it.
         """
     def statistics(self, /) -> str:
         """
@@ -811,7 +815,7 @@ class Queue(Object):
 @final
 class ReadBack:
     """
-    Pixels on their way to the CPU. `await` it, or `wait` for it, for an array.
+    Pixels on their way to the CPU. `await` it, or `wait` for it, for an array: as often as one likes.
     """
     def __await__(self, /) -> Any: ...
     @property
@@ -821,7 +825,7 @@ class ReadBack:
         """
     def wait(self, /, *, copy: bool = False) -> numpy.typing.NDArray[numpy.uint8]:
         """
-        The array, as `VideoFrame.to_numpy` gives it. Blocks, without the interpreter's lock, until it is there. Once.
+        The array, as `VideoFrame.to_numpy` gives it. Blocks, without the interpreter's lock, until it is there.
         """
 
 @final
@@ -847,9 +851,10 @@ class ShaderModule(Object):
 @final
 class SignalPipe:
     """
-    Where Python's C-level handler writes the number of each signal: the first has the graph drain, the second ends the process.
+    Where Python's C-level handler writes the number of each signal that has a handler of Python's: of these, the first has the graph drain, the
+    second ends the process. Others are the program's.
     """
-    def __new__(cls, /, graph: Graph) -> SignalPipe: ...
+    def __new__(cls, /, graph: Graph, numbers: collections.abc.Sequence[int]) -> SignalPipe: ...
     def fileno(self, /) -> int:
         """
         For `signal.set_wakeup_fd`.
@@ -1142,10 +1147,7 @@ def descriptors() -> list[dict[str, typing.Any]]:
 
 def gpu(*, adapter: str | None = None, budget_bytes: SupportsIndex | None = None) -> GpuContext:
     """
-    The GPU that everything in this process runs on. Opened when it is first asked for, here or by a graph.
-
-    `adapter` is a part of the adapter's name; `budget_bytes` bounds the textures and buffers that may exist at once. Both only matter to
-    the call that opens it: later ones raise `streamlib.BusyError` if they ask for something else.
+    The GPU that everything in this process runs on: `streamlib.gpu` is the face of it.
     """
 
 def gpu_objects() -> dict[str, int]:

@@ -7,6 +7,7 @@ has an exception for such a thing, the class is that, too: a `NotFoundError` is 
 from __future__ import annotations
 
 import contextlib
+import traceback
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -177,6 +178,20 @@ def make(kind: str, node: str | None, message: str, causes: list[str]) -> Error:
     for cause in causes:
         add_note(error, f"caused by: {cause}")
     return error
+
+
+def let_go(exception: BaseException) -> None:
+    """Clear what the frames of an exception's traceback hold, and those of its causes: a picture in a local variable would live as long."""
+    seen: list[BaseException] = []
+    left: list[BaseException | None] = [exception]
+    while left:
+        current = left.pop()
+        if current is None or any(current is other for other in seen):
+            continue
+        seen.append(current)
+        # What is still running is not cleared.
+        traceback.clear_frames(current.__traceback__)
+        left += [current.__cause__, current.__context__, *getattr(current, "exceptions", ())]
 
 
 def in_node(exception: BaseException, node: str | None) -> BaseException:

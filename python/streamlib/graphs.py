@@ -7,16 +7,20 @@ import collections
 import contextlib
 import itertools
 import json
+import logging
 import signal
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any, Literal, TypedDict
 
 from . import _logs, _native
 from ._built_in import BuiltIn
+from .errors import add_note
 from .processors import FailurePolicy, declaration_of, refuse_undeclared, values_of
 from .statistics import Statistics
+from .waits import in_a_thread
 
 if sys.version_info >= (3, 11):
     from typing import Self, Unpack
@@ -29,8 +33,14 @@ __all__ = ["Graph", "RunOptions"]
 _SAMPLES = 3600
 
 
-# The threads that wait for runs on behalf of event loops.
-waiting: set[threading.Thread] = set()
+# Those that were started and may have ended with an error that nobody was told of.
+_started: weakref.WeakSet[Graph] = weakref.WeakSet()
+
+
+def tell_unread() -> None:
+    """Log how runs ended that nobody asked about."""
+    for graph in list(_started):
+        graph._tell_unread()
 
 
 class RunOptions(TypedDict, total=False):
@@ -71,7 +81,7 @@ class Graph:
 
     def __init__(self) -> None:
         self._native = _native.Graph()
-        self._samples: collections.deque[Statistics] = collections.deque(maxlen=_SAMPLES)
+        self._samples: collections.deque[dict[str, Any]] = collections.deque(maxlen=_SAMPLES)
 
     def add(self, processor: object, name: str | None = None) -> str:
         """Add a processor and return its name: that of its class, like `bouncing-ball`, where none is given.
@@ -119,8 +129,7 @@ class Graph:
         """
         self._start(options, lend=True)
         try:
-            with _draining_on_signals(self._native):
-                self._native.wait()
+            self._wait_draining()
         except BaseException:
             self._native.stop(True)
             self._native.wait()
@@ -130,36 +139,22 @@ class Graph:
     async def run_async(self, **options: Unpack[RunOptions]) -> Statistics:
         """Do the same for asyncio. Cancelling it drains the graph first."""
         self._start(options, lend=False)
+        over = in_a_thread(self._native.wait)
         try:
-            await self._waited()
+            await asyncio.shield(over)
         except asyncio.CancelledError:
             self._native.stop(True)
-            await asyncio.shield(self._waited())
+            # Who cancels again does not end it sooner.
+            while not over.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.shield(over)
             raise
         return self._finish()
 
-    def _waited(self) -> asyncio.Future[None]:
-        """Wait on a thread of its own: the event loop's few are for what ends soon, and the interpreter's end waits for them."""
-        loop = asyncio.get_running_loop()
-        waited: asyncio.Future[None] = loop.create_future()
-
-        def tell() -> None:
-            if not waited.done():
-                waited.set_result(None)
-
-        def wait() -> None:
-            try:
-                self._native.wait()
-                # A loop that is closed has nobody who waits.
-                with contextlib.suppress(RuntimeError):
-                    loop.call_soon_threadsafe(tell)
-            finally:
-                waiting.discard(thread)
-
-        thread = threading.Thread(target=wait, name="streamlib-wait", daemon=True)
-        waiting.add(thread)
-        thread.start()
-        return waited
+    def _wait_draining(self, timeout: float | None = None) -> bool:
+        """Wait for the run; Ctrl-C drains it."""
+        with _draining_on_signals(self._native):
+            return self._native.wait(timeout)
 
     def start(self, **options: Unpack[RunOptions]) -> Self:
         """Start a run and return at once. `stop` or `wait` for it; in a `with` block, its end stops it."""
@@ -181,8 +176,11 @@ class Graph:
         self._native.stop(drain)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the run is over, at most for so many seconds, and say whether it is. Raises what `run` would."""
-        is_over = self._native.wait(timeout)
+        """Wait until the run is over, at most for so many seconds, and say whether it is. Raises what `run` would.
+
+        Ctrl-C drains the run, as in `run`.
+        """
+        is_over = self._wait_draining(timeout)
         if is_over:
             self._native.raise_error()
         return is_over
@@ -214,9 +212,12 @@ class Graph:
 
     def stats(self) -> Statistics:
         """Say what the run has done so far, or the last one did."""
-        statistics = Statistics(json.loads(self._native.statistics()), list(self._samples))
-        self._samples.append(statistics)
-        return statistics
+        values = json.loads(self._native.statistics())
+        earlier = [sample for sample in self._samples if sample["seconds"] < values["seconds"]]
+        # After the end they stay as they are.
+        if len(earlier) == len(self._samples):
+            self._samples.append(values)
+        return Statistics(values, earlier)
 
     def events(self) -> list[dict[str, Any]]:
         """Say what happened to the processors of the run: failures, restarts, refused parameters.
@@ -242,20 +243,39 @@ class Graph:
             self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> Literal[False]:
-        if kind is None:
+    def __exit__(self, kind: type[BaseException] | None, raised: BaseException | None, _: object) -> Literal[False]:
+        if raised is None:
             self.stop()
-        else:
-            # What was raised within matters more than what it has led to here.
-            self._native.stop(True)
-            self._native.wait()
+            return False
+        # What was raised within matters more than what it has led to here, or was led to by.
+        self._native.stop(True)
+        self._native.wait()
+        try:
+            self._native.raise_unread()
+        except Exception as error:
+            add_note(raised, f"the graph's run ended with {type(error).__name__}: {error}")
         return False
+
+    def __del__(self) -> None:
+        # What is left of a graph whose construction failed, or of an interpreter that ends, may not be enough.
+        with contextlib.suppress(Exception):
+            self._tell_unread()
+
+    def _tell_unread(self) -> None:
+        """Log how the last run ended, if that was an error and nobody was told."""
+        try:
+            self._native.raise_unread()
+        except Exception as error:
+            logging.getLogger("streamlib").error("a run ended with an error that nobody waited for", exc_info=error)
 
     def _start(self, options: RunOptions, *, lend: bool) -> None:
         _logs.begin()
         unknown = set(options) - set(RunOptions.__annotations__)
         if unknown:
             raise TypeError(f"unknown option '{min(unknown)}'; there is: {', '.join(RunOptions.__annotations__)}")
+        _check(options)
+        self._tell_unread()
+        _started.add(self)
         self._native.set_values({name: self._checked(processor) for name, processor in self._native.processors()})
         self._samples.clear()
         self._native.start(
@@ -282,6 +302,23 @@ class Graph:
         return self.stats()
 
 
+def _check(options: RunOptions) -> None:
+    """Refuse values of options that cannot be."""
+    for name in ("frames", "max_in_flight", "duration", "drain_deadline"):
+        value = options.get(name)
+        is_whole = name in {"frames", "max_in_flight"}
+        if value is None and name != "drain_deadline":
+            continue
+        if isinstance(value, bool) or not isinstance(value, int if is_whole else (int, float)):
+            if name in options:
+                raise TypeError(f"argument '{name}': expected a number{'' if is_whole else ' of seconds'}, got {value!r}")
+        elif is_whole and not 0 <= value < 1 << 63:
+            raise ValueError(f"argument '{name}': it cannot be {value}")
+    for name in ("offline", "fusion"):
+        if not isinstance(options.get(name, False), bool):
+            raise TypeError(f"argument '{name}': expected True or False, got {options.get(name)!r}")
+
+
 @contextlib.contextmanager
 def _draining_on_signals(graph: _native.Graph) -> Iterator[None]:
     """Let Ctrl-C and SIGTERM drain a graph, where the program has no handlers of its own for them.
@@ -293,7 +330,7 @@ def _draining_on_signals(graph: _native.Graph) -> Iterator[None]:
         yield
         return
     ours = [number for number, handler in usual.items() if signal.getsignal(number) == handler]
-    pipe = _native.SignalPipe(graph)
+    pipe = _native.SignalPipe(graph, [int(number) for number in ours])
     before = signal.set_wakeup_fd(pipe.fileno(), warn_on_full_buffer=False)
     try:
         if before != -1 or not ours:

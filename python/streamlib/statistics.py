@@ -17,7 +17,7 @@ class Statistics(dict[str, Any]):
     `seconds` how long the run has taken.
     """
 
-    def __init__(self, values: dict[str, Any], earlier: list[Statistics]) -> None:
+    def __init__(self, values: dict[str, Any], earlier: list[dict[str, Any]]) -> None:
         super().__init__(values)
         self._earlier = earlier
 

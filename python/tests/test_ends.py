@@ -194,6 +194,35 @@ except Mine:
     assert said.splitlines()[-1] == "mine False True"
 
 
+def test_signals_that_are_the_program_s_do_not_end_the_run() -> None:
+    """Timers and children, and Ctrl-C where the program has a handler that raises nothing."""
+    said = ends("""
+import signal
+ticks = []
+signal.signal(signal.SIGALRM, lambda *_: ticks.append("alarm"))
+signal.signal(signal.SIGINT, lambda *_: ticks.append("interrupt"))
+signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+@sl.processor
+def counts(frame: sl.VideoFrame) -> sl.VideoFrame:
+    if len(ticks) == 3:
+        os.kill(os.getpid(), signal.SIGINT)
+    if len(ticks) > 8:
+        g.request_stop()
+    return frame
+g = graph(counts())
+g.run()
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(ticks.count("alarm") > 4, "interrupt" in ticks)
+""")
+    assert said.splitlines() == ["True True"]
+
+
+def test_ctrl_c_drains_who_waits(tmp_path: Path) -> None:
+    text = INTERRUPTED.format(work="pass").replace("statistics = g.run()", "g.start(); g.wait(); statistics = g.stats()")
+    code, said = interrupt(text, signal.SIGINT)
+    assert (code, said.splitlines()) == (0, ["ready", "torn down", "drained True", "True True"])
+
+
 def test_a_recording_is_whole_after_a_signal(tmp_path: Path) -> None:
     import cv2
 

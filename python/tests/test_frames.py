@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import math
 import queue
@@ -265,8 +266,8 @@ def test_kernels_that_cannot_be(gpu: sl.GpuContext) -> None:
         gpu.kernel("fn main() { nonsense }", label="broken")
     kernel = gpu.kernel(INVERT)
     with pytest.raises(sl.InvalidArgumentError, match="was not given dst"):
-        kernel(src=gpu.frame(4, 4))
-    frame = gpu.frame(4, 4)
+        kernel(src=sl.VideoFrame.from_numpy(noise(4, 4, 4)))
+    frame = sl.VideoFrame.from_numpy(noise(4, 4, 4))
     with pytest.raises(sl.InvalidArgumentError, match="was given the same as 'src' and as 'dst'"):
         kernel(src=frame, dst=frame)
     with pytest.raises(sl.InvalidArgumentError, match="takes rgba8unorm as 'dst'"):
@@ -304,9 +305,59 @@ def test_read_back(gpu: sl.GpuContext) -> None:
     array = pixels.wait()
     assert np.array_equal(array, noise(4, 4, 4))
     assert pixels.is_ready
-    with pytest.raises(sl.InvalidArgumentError, match="was waited for already"):
-        pixels.wait()
+    assert np.shares_memory(pixels.wait(), array), "who waits again has the same"
+    assert pixels.wait(copy=True).flags.writeable
+    del array
     gpu.wait_idle()
+
+
+def test_a_read_back_that_was_given_up_can_be_awaited_again() -> None:
+    async def read() -> Array:
+        pixels = sl.VideoFrame.from_numpy(noise(4, 4, 4)).read_back()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(pixels, 0.0)
+        array: Array = await pixels
+        return array
+
+    assert np.array_equal(asyncio.run(read()), noise(4, 4, 4))
+
+
+def test_frames_without_pixels_are_not_read(gpu: sl.GpuContext) -> None:
+    """They would show what was in the pool's memory before."""
+    empty, out = gpu.frame(4, 4), gpu.frame(4, 4)
+    with pytest.raises(sl.InvalidArgumentError, match="kernel 'invert' reads 'src', which has no pixels yet"):
+        gpu.kernel(INVERT, label="invert")(src=empty, dst=out)
+    with pytest.raises(sl.InvalidArgumentError, match="the frame has no pixels yet"):
+        empty.convert("grey8")
+
+
+def test_threads_of_a_processor_are_not_given_what_was_not_submitted(gpu: sl.GpuContext) -> None:
+    invert = gpu.kernel(INVERT, label="invert")
+    said: list[str] = []
+
+    @sl.processor
+    def draws(frame: sl.VideoFrame) -> sl.VideoFrame:
+        out = frame.like()
+        invert(src=frame, dst=out)
+        return out
+
+    @sl.processor
+    def asks_a_thread(frame: sl.VideoFrame) -> None:
+        def work() -> None:
+            try:
+                invert(src=frame, dst=frame.like())
+            except sl.InvalidArgumentError as error:
+                said.append(str(error))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+
+    graph = sl.Graph()
+    graph.chain(sl.TestPattern(size=(8, 8)), draws(), asks_a_thread())
+    graph.run(offline=True, frames=1)
+    assert len(said) == 1
+    assert "was not submitted" in said[0]
 
 
 def test_read_back_is_awaited() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -134,12 +136,17 @@ def test_start_stop_and_set() -> None:
 def test_statistics_as_a_table() -> None:
     pytest.importorskip("pandas")
     graph = sl.Graph()
-    graph.chain(Count(end=5), Collect())
+
+    @sl.processor
+    def asks(number: Number) -> None:
+        graph.stats()
+
+    graph.chain(Count(end=5), asks())
     graph.run(offline=True)
     graph.stats()
     table = graph.stats().to_pandas()
-    assert len(table) == 3 * 3, "two nodes and a link, three times"
-    last = table[(table["kind"] == "node") & (table["name"] == "collect")].iloc[-1]
+    assert len(table) == 3 * 6, "two nodes and a link, five times during the run and once, however often, after it"
+    last = table[(table["kind"] == "node") & (table["name"] == "asks")].iloc[-1]
     assert last["processed"] == 5
     assert {"seconds", "kind", "name", "process_us.p50", "sent", "dropped.overflow", "policy"} <= set(table.columns)
 
@@ -349,7 +356,7 @@ def test_the_engine_writes_to_logging(caplog: pytest.LogCaptureFixture) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
     [record] = caplog.records
-    assert record.name.startswith("streamlib_core.runtime")
+    assert record.name.startswith("streamlib.core.runtime")
     assert record.levelno == logging.WARNING
     assert "ValueError: two" in record.getMessage()
     assert sl.debug.attachments_elsewhere() == 0
@@ -373,3 +380,104 @@ def test_built_in_classes() -> None:
     with pytest.raises(sl.InvalidArgumentError, match="there is no parameter 'radios'; there is: color"):
         sl.BouncingBall(radios=1)  # type: ignore[call-arg]
     assert {"Camera", "Display", "Record", "TestPattern", "Null", "Images", "SaveImages"} <= set(sl.__all__)
+
+
+def test_statistics_do_not_hold_each_other() -> None:
+    """Who asks every second for months has the last hour."""
+    graph = sl.Graph()
+
+    @sl.processor
+    def asks(number: Number) -> None:
+        graph.stats()
+
+    graph.chain(Count(end=200), asks())
+    graph.run(offline=True)
+    gc.collect()
+    assert sum(isinstance(thing, sl.Statistics) for thing in gc.get_objects()) <= 1
+
+
+def test_an_error_that_nobody_waits_for_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def failed() -> sl.Graph:
+        graph = sl.Graph()
+        graph.chain(Count(), divide(), Collect())
+        graph.start(offline=True)
+        deadline = time.monotonic() + 20
+        while graph.is_running:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        return graph
+
+    def logged() -> list[str]:
+        records = [record for record in caplog.records if record.name == "streamlib"]
+        caplog.clear()
+        for record in records:
+            assert record.levelno == logging.ERROR
+            assert record.exc_info is not None
+            assert record.exc_info[0] is ZeroDivisionError
+        return [record.getMessage() for record in records]
+
+    said = ["a run ended with an error that nobody waited for"]
+    graph = failed()
+    with pytest.raises(sl.InvalidArgumentError, match=r"not running: it ended with '.*ZeroDivisionError"):
+        graph.pause()
+    with contextlib.suppress(ZeroDivisionError):
+        graph.run(offline=True)
+    assert logged() == said, "before the graph runs again"
+    graph = failed()
+    with pytest.raises(ZeroDivisionError):
+        graph.stop()
+    del graph
+    gc.collect()
+    assert logged() == [], "who stopped it was told"
+    failed()
+    gc.collect()
+    assert logged() == said, "when nobody has the graph any more"
+
+
+def test_an_exception_in_a_block_tells_of_the_run_that_failed() -> None:
+    graph = sl.Graph()
+    graph.chain(Count(), divide(), Collect())
+
+    def block() -> None:
+        with graph:
+            graph._native.wait()
+            raise KeyError("mine")
+
+    with pytest.raises(KeyError) as caught:
+        block()
+    assert any("ZeroDivisionError" in note for note in getattr(caught.value, "__notes__", []))
+
+
+@pytest.mark.parametrize("policy", ["skip", "bypass", "restart"])
+def test_sys_exit_in_a_processor_ends_the_run_under_every_policy(policy: str) -> None:
+    @sl.processor(on_failure=policy)  # type: ignore[call-overload, untyped-decorator]
+    def leaves(number: Number) -> Number:
+        if number.value == 2:
+            sys.exit(3)
+        return number
+
+    graph = sl.Graph()
+    graph.chain(Count(), leaves(), Collect())
+    with pytest.raises(SystemExit) as caught:
+        graph.run(offline=True)
+    assert caught.value.code == 3
+
+
+def test_what_the_causes_of_an_exception_held_is_let_go_of(gpu: sl.GpuContext) -> None:
+    @sl.processor
+    def fails(frame: sl.VideoFrame) -> None:
+        def helper(held: sl.VideoFrame) -> None:
+            raise KeyError("inner")
+
+        try:
+            helper(frame.like())
+        except KeyError as error:
+            raise ValueError("outer") from error
+
+    graph = sl.Graph()
+    graph.chain(pattern(8, 8), fails())
+    with pytest.raises(ValueError, match="outer"):
+        graph.run(offline=True, frames=1)
+    gc.collect()
+    gpu.wait_idle()
+    assert sl.debug.live_objects()["VideoFrame"] == 0

@@ -64,7 +64,7 @@ class TestCreationUnderStress:
             np.from_dlpack(frame)
 
     def test_kernels(self, gpu: sl.GpuContext) -> None:
-        frame, out = gpu.frame(8, 8), gpu.frame(8, 8)
+        frame, out = sl.VideoFrame.from_numpy(np.zeros((8, 8, 4), np.uint8)), gpu.frame(8, 8)
         for _ in often(500):
             gpu.kernel(INVERT)(src=frame, dst=out)
         gpu.wait_idle()

@@ -303,7 +303,7 @@ def test_frames_that_were_sent_are_not_written_by_their_textures(gpu: sl.GpuCont
     frame = sent(gpu)
     invert = gpu.kernel(INVERT, label="invert")
     with pytest.raises(sl.InvalidArgumentError, match="cannot be changed"):
-        invert(src=gpu.frame(*frame.size), dst=frame.texture)
+        invert(src=sl.VideoFrame.from_numpy(np.zeros((16, 16, 4), np.uint8)), dst=frame.texture)
 
 
 def test_kernels_refuse_buffers_that_the_gpu_cannot_use(gpu: sl.GpuContext) -> None:

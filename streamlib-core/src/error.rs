@@ -113,13 +113,14 @@ struct Inner {
     node: Option<Arc<str>>,
     message: String,
     hint: Option<String>,
+    is_for_every_policy: bool,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// An error that says what happened. Add the way out with [`hint`](Self::hint).
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, node: None, message: message.into(), hint: None, source: None }))
+        Self(Box::new(Inner { kind, node: None, message: message.into(), hint: None, is_for_every_policy: false, source: None }))
     }
 
     /// What the user can do about it.
@@ -127,6 +128,17 @@ impl Error {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
+    }
+
+    /// Whatever the policy of the node in which it happened says, it ends the run: for processors that want just that.
+    #[must_use]
+    pub fn for_every_policy(mut self) -> Self {
+        self.0.is_for_every_policy = true;
+        self
+    }
+
+    pub(crate) fn is_for_every_policy(&self) -> bool {
+        self.0.is_for_every_policy
     }
 
     /// The error that caused this one.

@@ -143,6 +143,26 @@ fn skip_passes_over_the_message_at_which_the_filter_failed() {
     }
 }
 
+#[test]
+fn an_error_for_every_policy_ends_the_run_under_each() {
+    let restart = FailurePolicy::Restart(Default::default());
+    for policy in [FailurePolicy::Stop, FailurePolicy::Skip, FailurePolicy::Bypass, restart] {
+        let mut graph = Graph::new();
+        let leaves = |number: Number, _: &mut Context<'_>| match number.0 {
+            2 => Err(Error::new(ErrorKind::Cancelled, "it wants to end").for_every_policy()),
+            _ => Ok(number),
+        };
+        graph.add("numbers", Numbers::up_to(1000)).unwrap();
+        graph.add("leaves", leaves).unwrap();
+        graph.add("sink", Collect::default()).unwrap();
+        graph.connect("numbers", "leaves").unwrap();
+        graph.connect("leaves", "sink").unwrap();
+        graph.on_failure("leaves", policy).unwrap();
+        let error = offline().run(graph).unwrap_err();
+        assert_eq!((error.node(), error.kind()), (Some("leaves"), ErrorKind::Cancelled));
+    }
+}
+
 /// One that cannot be bypassed can pass over a message all the same: it is left out.
 #[test]
 fn skip_leaves_out_what_cannot_go_through() {

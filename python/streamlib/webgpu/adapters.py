@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from .. import _native
+from .. import _logs, _native
 from .._native import Adapter
 from ..errors import NoAdapterError
 from .promise import Promise
@@ -36,7 +36,7 @@ class GPU:
             raise ValueError(f"argument 'feature_level': expected 'core' or 'compatibility', got {feature_level!r}")
         if power_preference not in {None, "high-performance", "low-power"}:
             raise ValueError(f"argument 'power_preference': expected 'high-performance' or 'low-power', got {power_preference!r}")
-        adapters = _native.adapters()
+        adapters = self.enumerate_adapters_sync()
         if force_fallback_adapter:
             adapters = [adapter for adapter in adapters if adapter.info["is_fallback_adapter"]]
         if power_preference == "low-power":
@@ -66,6 +66,7 @@ class GPU:
 
     def enumerate_adapters_sync(self) -> list[Adapter]:
         """Find all adapters that can serve, the best first; if the GPU is open, the one that it is on."""
+        _logs.begin()
         return _native.adapters()
 
     def enumerate_adapters_async(self) -> Promise[list[Adapter]]:

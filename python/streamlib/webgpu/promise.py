@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Generator
 from typing import Any, Generic, TypeVar
+
+from ..waits import in_a_thread
 
 __all__ = ["Promise"]
 
@@ -29,4 +30,4 @@ class Promise(Generic[T]):
             return self._result[0]
 
     def __await__(self) -> Generator[Any, None, T]:
-        return asyncio.to_thread(self.sync_wait).__await__()
+        return in_a_thread(self.sync_wait).__await__()

@@ -58,7 +58,7 @@ class _Output:
             return self.type.from_buffer(memory)
         if self.format == "e":
             # `cast` knows it from Python 3.12 on.
-            return memoryview(np.frombuffer(memory, np.float16).reshape(self.shape))
+            return np.frombuffer(memory, np.float16).reshape(self.shape).data
         return memory.cast(self.format, self.shape)  # type: ignore[call-overload]
 
 

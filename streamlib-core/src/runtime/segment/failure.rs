@@ -73,7 +73,7 @@ impl Segment {
         let phase = self.shared().phase();
         let (is_starting, is_ending) = (phase == Phase::Starting, phase >= Phase::Draining);
         let node = &mut self.nodes[index];
-        if node.state == NodeState::Over || error.kind() == ErrorKind::DeviceLost {
+        if node.state == NodeState::Over || error.kind() == ErrorKind::DeviceLost || error.is_for_every_policy() {
             return Reaction::Stop;
         }
         match node.policy {
