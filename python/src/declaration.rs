@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pyo3::prelude::*;
-use pyo3::types::PyType;
+use pyo3::types::{PyString, PyType};
 use pyo3::{PyTraverseError, PyVisit};
 use serde_json::Value;
 use streamlib::{
@@ -153,6 +153,13 @@ impl Declaration {
         let values: Value = serde_json::from_str(values).map_err(|error| wrong("parameters", error))?;
         check(&self.parameters, &values).map_err(|error| error.in_node(&*self.name))?;
         Ok(())
+    }
+
+    /// The attributes that a pixel shader takes its parameters from, if no method says them.
+    #[getter]
+    fn fields(&self, py: Python<'_>) -> Vec<Py<PyString>> {
+        let layout = self.shader.as_ref().filter(|shader| !shader.has_method).and_then(|shader| shader.layout.as_ref());
+        layout.into_iter().flat_map(Layout::keys).map(|key| key.clone_ref(py)).collect()
     }
 
     /// The parameters, as the descriptors of built-in processors have them.

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyBufferError, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyBool, PyDict, PyString};
 use streamlib::{Error, ErrorKind, PixelFormat, Timestamp};
 
 use crate::debug::{Alive, Holding, Kind};
@@ -187,6 +187,12 @@ impl VideoFrame {
     /// For `numpy.from_dlpack` and `torch.from_dlpack`: a copy of the pixels on the CPU, `to_numpy(copy=True)`.
     #[pyo3(signature = (**options: "typing.Any") -> "typing.Any")]
     fn __dlpack__<'py>(&self, py: Python<'py>, options: Option<&Bound<'py, PyDict>>) -> Outcome<Bound<'py, PyAny>> {
+        let copy = options.map_or(Ok(None), |options| options.get_item("copy"))?;
+        if copy.is_some_and(|copy| copy.is(PyBool::new(py, false))) {
+            return Err(
+                PyBufferError::new_err("argument 'copy': pixels cannot be given without a copy: they are on the GPU").into()
+            );
+        }
         Ok(self.to_numpy(py, true)?.call_method("__dlpack__", (), options)?)
     }
 

@@ -42,11 +42,11 @@ impl Graph {
 
     /// The run that is under way.
     fn run(&self, py: Python<'_>) -> Outcome<Arc<Running>> {
-        let state = self.state(py);
-        let run = state.running().cloned();
+        let run = self.started(py);
         if let Some(run) = run.as_ref().filter(|run| !run.is_over()) {
             return Ok(run.clone());
         }
+        let state = self.state(py);
         let failed = match (&run, &state.ended) {
             (Some(run), _) => run.outcome().and_then(Result::err),
             (None, Some(ended)) => ended.outcome.clone().err(),
@@ -344,6 +344,8 @@ impl Graph {
 
     /// What the run has done so far, or the last one did, as JSON.
     fn statistics(&self, py: Python<'_>) -> Outcome<String> {
+        // Its own processors may ask before `start` has returned.
+        drop(self.started(py));
         self.settle(py);
         let (run, ended) = {
             let state = self.state(py);

@@ -108,11 +108,15 @@ impl Layout {
     /// The bytes of an object's attributes of the fields' names.
     pub(crate) fn pack_attributes(&self, object: &Bound<'_, PyAny>) -> Outcome<Bytes> {
         let values = PyDict::new(object.py());
-        for field in self.fields.iter().filter(|field| !field.is_padding) {
-            let Some(key) = field.path.first() else { continue };
+        for key in self.keys() {
             values.set_item(key, object.getattr(key)?)?;
         }
         self.pack("uniform", &values)
+    }
+
+    /// The names under which its fields are given.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Py<PyString>> {
+        self.fields.iter().filter(|field| !field.is_padding).filter_map(|field| field.path.first())
     }
 }
 

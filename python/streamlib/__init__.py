@@ -16,9 +16,10 @@ from . import _built_in, _end, _native, debug, errors, webgpu
 from ._built_in import *  # noqa: F403
 from ._gpu import gpu
 from ._native import GpuContext, Kernel, ReadBack, VideoFrame, cameras, has_screen
+from .annotations import Input, Output, Parameter
 from .errors import *  # noqa: F403
 from .graphs import Graph, RunOptions
-from .processors import Input, Output, Parameter, pixel_shader, processor
+from .processors import pixel_shader, processor
 from .statistics import Statistics
 from .webgpu import Texture, TextureView
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from typing import Any
 
 from . import _native
@@ -17,6 +18,7 @@ def _make(descriptor: dict[str, Any]) -> type[BuiltIn]:
 
     def new(cls: type[BuiltIn], *values: Any, **parameters: Any) -> BuiltIn:
         by_name(cls, values, defaults)
+        parameters = {key: os.fspath(value) if isinstance(value, os.PathLike) else value for key, value in parameters.items()}
         return BuiltIn.__new__(cls, registered, parameters)
 
     def init(self: BuiltIn, *values: Any, **parameters: Any) -> None: ...

@@ -387,6 +387,11 @@ class Declaration:
         Refuses values of parameters that cannot be: names, types, ranges. `values` is a JSON object.
         """
     @property
+    def fields(self, /) -> list[str]:
+        """
+        The attributes that a pixel shader takes its parameters from, if no method says them.
+        """
+    @property
     def parameters(self, /) -> Any:
         """
         The parameters, as the descriptors of built-in processors have them.

@@ -18,8 +18,9 @@ from typing import Any, Literal, TypedDict
 from . import _logs, _native
 from ._built_in import BuiltIn
 from .errors import add_note
-from .processors import FailurePolicy, declaration_of, refuse_undeclared, values_of
+from .processors import FailurePolicy, check_values, declaration_of, refuse_undeclared, values_of
 from .statistics import Statistics
+from .values import to_json
 from .waits import in_a_thread
 
 if sys.version_info >= (3, 11):
@@ -86,8 +87,15 @@ class Graph:
     def add(self, processor: object, name: str | None = None) -> str:
         """Add a processor and return its name: that of its class, like `bouncing-ball`, where none is given.
 
-        Names are unique, not empty and free of dots and white space. A processor is in a graph once.
+        Names are unique, not empty and free of dots and white space. A processor that is written in Python is in a graph once; a built-in
+        one that is added again makes another node.
         """
+        declaration = self._declared(processor)
+        return self._native.add(processor, name, declaration, "{}" if declaration is None else values_of(processor))
+
+    @staticmethod
+    def _declared(processor: object) -> _native.Declaration | None:
+        """Refuse what is no processor. Give the declaration of one that is written in Python."""
         declaration = declaration_of(processor)
         if isinstance(processor, type):
             raise TypeError(
@@ -98,7 +106,7 @@ class Graph:
             raise TypeError(f"argument 'processor': expected a processor, got {kind}; decorate its class with `@streamlib.processor`")
         if declaration is not None:
             refuse_undeclared(type(processor))
-        return self._native.add(processor, name, declaration, "{}" if declaration is None else values_of(processor))
+        return declaration
 
     def connect(self, source: str, target: str, delivery: str | None = None) -> None:
         """Link an output to an input, given as `node.port`, or `node` alone where it has just one.
@@ -109,6 +117,10 @@ class Graph:
 
     def chain(self, *processors: object) -> list[str]:
         """Add processors, link each to the next, and return their names. Text is the name, or the port, of a node that is there already."""
+        for processor in processors:
+            # None is added if one cannot be.
+            if not isinstance(processor, str):
+                self._declared(processor)
         names = [processor if isinstance(processor, str) else self.add(processor) for processor in processors]
         for source, target in itertools.pairwise(names):
             self.connect(source, target)
@@ -198,8 +210,11 @@ class Graph:
         """Whether a run is under way."""
         return self._native.is_running
 
-    def set(self, node: str, **parameters: Any) -> None:
+    def set(self, node: str, /, **parameters: Any) -> None:
         """Set parameters of a node while the graph runs. It takes them between two frames, all at once."""
+        processor = dict(self._native.processors()).get(node)
+        if processor is not None:
+            check_values(processor, json.loads(to_json(parameters)))
         self._native.set(node, parameters)
 
     def parameters(self, node: str) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, o
 
 from . import _native
 from ._native import VideoFrame
-from .errors import by_name
-from .values import to_json
+from .annotations import Input, Output, Parameter, check_name, is_ours, options_of, refuse_options
+from .errors import add_note, by_name, make
+from .values import find_wrong, kind_of, to_json
 
 if TYPE_CHECKING:
     from typing_extensions import dataclass_transform
@@ -30,66 +31,10 @@ else:
         return lambda decorated: decorated
 
 
-__all__ = ["Input", "Output", "Parameter", "pixel_shader", "processor"]
+__all__ = ["pixel_shader", "processor"]
 
 FailurePolicy = Literal["stop", "bypass", "skip", "restart"]
 _Class = TypeVar("_Class", bound=type)
-
-# How far apart the messages of a processor with several inputs may have been captured.
-_TOLERANCE = 0.02
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Input:
-    """How an input takes its messages: `Annotated[VideoFrame, Input(formats=["i420"])]`."""
-
-    formats: collections.abc.Sequence[str] | None = None
-    """The pixel formats that it takes, the best first; others are converted. Default: `rgba8`."""
-
-    delivery: str | None = None
-    """What a queue before it does when `process` is slow: `latest`, `drop-oldest(N)` or `block(N)`. Default: `latest`;
-    `drop-oldest(4)` for one of several inputs."""
-
-    pairing: Literal["aligned", "latest", "each"] | None = None
-    """Of several inputs: `aligned` ones are matched by capture time, `latest` ones give their newest message, the same again if need be.
-    Default: `aligned`, and `latest` where the annotation has `| None`."""
-
-    tolerance: float = _TOLERANCE
-    """How many seconds aligned messages may lie apart."""
-
-    required: bool = True
-    """Whether the graph cannot run without it."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Output:
-    """What an output gives: `Annotated[VideoFrame, Output(formats=["grey8"])]`."""
-
-    name: str | None = None
-    """Its name. Default: `out`, or `out1`, `out2` and so on; of a `NamedTuple` its fields' names."""
-
-    formats: collections.abc.Sequence[str] | None = None
-    """The pixel formats that it may give; frames of others are converted to the first. Default: `rgba8`."""
-
-    size: tuple[int, int] | None = None
-    """`(width, height)` of its pictures, if that is known: a graph that needs more memory than there is is then refused at once."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Parameter:
-    """What a parameter can be: `radius: Annotated[float, Parameter(minimum=0, maximum=0.5)] = 0.05`."""
-
-    minimum: float | None = None
-    """The smallest value."""
-
-    maximum: float | None = None
-    """The largest value."""
-
-    live: bool = True
-    """Whether it can be set while the graph runs."""
-
-    doc: str = ""
-    """What it does."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -203,7 +148,24 @@ def values_of(candidate: object, leave_out: bool = False) -> str:
             if leave_out:
                 continue
         values[parameter["name"]] = value
-    return to_json(values)
+    written = to_json(values)
+    check_values(candidate, json.loads(written))
+    return written
+
+
+def check_values(candidate: object, values: dict[str, Any]) -> None:
+    """Refuse values that the annotations of a processor's parameters do not allow, in the depth of lists and dicts too.
+
+    They are as JSON gives them back: lists for tuples.
+    """
+    nothing: tuple[str, dict[str, Any]] = ("", {})
+    node, annotations = getattr(type(candidate), "__streamlib_parameters__", nothing)
+    for name, value in values.items():
+        wrong = find_wrong(annotations.get(name, Any), value)
+        if wrong is not None:
+            element = f": its element {wrong.where} is {json.dumps(wrong.value)}" if wrong.where else ""
+            message = f"node '{node}': parameter '{name}' cannot be {json.dumps(value)}{element}; it takes: {wrong.expected}"
+            raise make("invalid_argument", node, message, [])
 
 
 def _declare(
@@ -228,16 +190,16 @@ def _declare(
         what = f"`process` of '{cls.__name__}'"
         if isinstance(inspect.getattr_static(cls, "process"), (staticmethod, classmethod)):
             raise TypeError(f"{what} is no method: write `def process(self, ...)`")
-        if inspect.iscoroutinefunction(process) or inspect.isasyncgenfunction(process):
-            raise TypeError(f"{what} is `async`: it runs on a thread of its own, where no event loop is; write `def process(self, ...)`")
+        _refuse_async(process, what, "process(self, ...)")
         # A class made of a function has that function's hints and messages.
         hints = getattr(process, "__streamlib_hints__", None)
+        is_function = hints is not None
         if hints is None:
             hints = _hints(process, what, scope)
             parameters = list(inspect.signature(process).parameters.values())[1:]
         else:
             parameters = list(inspect.signature(inspect.unwrap(process)).parameters.values())
-        inputs = _inputs(cls, parameters, hints)
+        inputs = _inputs(cls, parameters, hints, is_function)
         outputs, returns = _outputs(cls, hints)
     else:
         process = getattr(cls, "uniform", None)
@@ -247,29 +209,47 @@ def _declare(
         raise TypeError(f"'{cls.__name__}' has inputs: only a source has a `rate`")
     if not inputs and not outputs:
         raise TypeError(f"'{cls.__name__}' takes nothing and gives nothing: annotate the arguments of `process`, or what it returns")
+    if name is not None:
+        check_name(name, f"'{cls.__name__}'", "name")
+    for method in ("setup", "teardown") if wgsl is None else ("setup", "teardown", "uniform"):
+        _refuse_async(getattr(cls, method, None), f"`{method}` of '{cls.__name__}'", f"{method}(self, ...)")
     setup = getattr(cls, "setup", None)
     if setup is not None and len(inspect.signature(setup).parameters) != 2:
         raise TypeError(f"`setup` of '{cls.__name__}' takes the GPU: write `def setup(self, gpu: streamlib.GpuContext) -> None`")
-    declaration = _native.Declaration(
-        name or _kebab(cls.__name__),
-        inputs,
-        outputs,
-        returns=returns,
-        parameters=json.dumps(_parameters(cls, scope)),
-        has_setup=setup is not None,
-        has_teardown=hasattr(cls, "teardown"),
-        rate=None if rate is None else str(rate),
-        wgsl=wgsl,
-        has_uniform=wgsl is not None and process is not None,
-        on_failure=on_failure,
-        place=_place(process),
-    )
+    described, annotations = _parameters(cls, scope)
+    name = _kebab(cls.__name__) if name is None else name
+    try:
+        declaration = _native.Declaration(
+            name,
+            inputs,
+            outputs,
+            returns=returns,
+            parameters=json.dumps(described),
+            has_setup=setup is not None,
+            has_teardown=hasattr(cls, "teardown"),
+            rate=None if rate is None else str(rate),
+            wgsl=wgsl,
+            has_uniform=wgsl is not None and process is not None,
+            on_failure=on_failure,
+            place=_place(process),
+        )
+    except Exception as error:
+        add_note(error, f"in the declaration of '{cls.__name__}'")
+        raise
     cls.__streamlib__ = declaration
-    _check_when_made(cls, is_generated=not own_init)
+    cls.__streamlib_parameters__ = (name, annotations)
+    # What is there when it is made, unless `setup` adds to it.
+    fields = [] if setup is not None else declaration.fields
+    _check_when_made(cls, is_generated=not own_init, fields=fields)
     return cls
 
 
-def _check_when_made(cls: Any, is_generated: bool) -> None:
+def _refuse_async(function: object, what: str, instead: str) -> None:
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(f"{what} is `async`: it runs on a thread of its own, where no event loop is; write `def {instead}`")
+
+
+def _check_when_made(cls: Any, is_generated: bool, fields: list[str]) -> None:
     make = cls.__init__
 
     @functools.wraps(make)
@@ -280,6 +260,12 @@ def _check_when_made(cls: Any, is_generated: bool) -> None:
         # A class that is derived from this one, and is a processor itself, checks what it is.
         if type(self).__init__ is checked or type(self).__streamlib__ is cls.__streamlib__:
             type(self).__streamlib__.check(values_of(self))
+            missing = next((field for field in fields if not hasattr(self, field)), None)
+            if missing is not None:
+                raise TypeError(
+                    f"'{cls.__name__}' has no attribute '{missing}', which its pixel shader takes: annotate one, or give it with"
+                    " `def uniform(self, frame)`"
+                )
 
     cls.__init__ = checked
 
@@ -287,8 +273,7 @@ def _check_when_made(cls: Any, is_generated: bool) -> None:
 def _class_of(function: Callable[..., Any], scope: _Scope) -> type:
     """Make the class of a processor that was written as a function."""
     what = f"'{function.__name__}'"
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise TypeError(f"{what} is `async`: it runs on a thread of its own, where no event loop is; write `def {function.__name__}(...)`")
+    _refuse_async(function, what, f"{function.__name__}(...)")
     hints = _hints(function, what, scope)
     signature = inspect.signature(function)
     fields: list[str] = []
@@ -364,10 +349,15 @@ def _message(hint: Any, what: str) -> type:
     hint = get_origin(hint) or hint
     if not isinstance(hint, type) or hint in (object, type, tuple, Any, type(None), types.UnionType):
         raise TypeError(f"{what} is annotated with {hint!r}: the type of a port is `streamlib.VideoFrame` or a class of one's own")
+    try:
+        isinstance(None, hint)
+    except TypeError as error:
+        # A TypedDict, or a protocol that exists for type checkers only.
+        raise TypeError(f"{what} is annotated with {hint!r}, whose objects cannot be told from others: {error}") from error
     return hint
 
 
-def _inputs(cls: Any, parameters: list[inspect.Parameter], hints: dict[str, Any]) -> list[_Port]:
+def _inputs(cls: Any, parameters: list[inspect.Parameter], hints: dict[str, Any], is_function: bool) -> list[_Port]:
     ports = []
     for parameter in parameters:
         what = f"argument '{parameter.name}' of `process` of '{cls.__name__}'"
@@ -376,32 +366,38 @@ def _inputs(cls: Any, parameters: list[inspect.Parameter], hints: dict[str, Any]
         if parameter.name not in hints:
             raise TypeError(f"{what} has no annotation: its type says what the port takes")
         hint, extras, optional = _split(hints[parameter.name])
-        options = next((extra for extra in extras if isinstance(extra, Input)), Input())
+        if parameter.default is not parameter.empty or hint in (int, float, str, bool):
+            written = str(parameter.replace(annotation=hints[parameter.name], kind=parameter.KEYWORD_ONLY))
+            instead = f"are keyword-only: write `*, {written}`" if is_function else f"are attributes: write `{written}` in the class"
+            kind = "function" if is_function else "class"
+            raise TypeError(f"{what} is a message, which has no default and is no plain value; parameters of a {kind} {instead}")
+        options = options_of(extras, Input, what)
         # Of several, those that may be missing give what they have.
         usual = "each" if len(parameters) == 1 else "latest" if optional else "aligned"
-        formats = _formats(options.formats, what)
+        pairing = options.pairing or usual
+        if pairing == "aligned" and not options.required:
+            raise ValueError(f'{what} is aligned and not `required`: without it nothing would be called; let it be `pairing="latest"`')
         ports.append(
             _Port(
                 parameter.name,
                 _message(hint, what),
-                formats,
+                None if options.formats is None else list(options.formats),
                 options.delivery,
-                options.pairing or usual,
-                options.tolerance,
+                pairing,
+                float(options.tolerance),
                 options.required,
                 optional,
                 None,
             )
         )
+    alone = [port.name for port in ports if port.pairing == "each"]
+    active = [port.name for port in ports if port.pairing != "latest"]
+    if alone and len(active) > 1:
+        raise ValueError(
+            f"argument '{alone[0]}' of `process` of '{cls.__name__}' has the pairing 'each', but it is called with a message of"
+            f" each of {', '.join(active)}: let them be 'aligned', or all but one 'latest'"
+        )
     return ports
-
-
-def _formats(formats: object, what: str) -> list[str] | None:
-    if formats is None:
-        return None
-    if isinstance(formats, str) or not isinstance(formats, collections.abc.Sequence):
-        raise TypeError(f"the formats of {what} are {formats!r}: expected a list of names, like [{formats!r}]")
-    return list(formats)
 
 
 _ITERATORS = (collections.abc.Iterator, collections.abc.Iterable, collections.abc.Generator)
@@ -416,11 +412,13 @@ def _outputs(cls: Any, hints: dict[str, Any]) -> tuple[list[_Port], str]:
     if iterates:
         if not get_args(hint):
             raise TypeError(f"{what} is an iterator of what? Write `-> Iterator[streamlib.VideoFrame]`")
+        refuse_options(extras, what)
         hint, extras, optional = _split(get_args(hint)[0])
     is_tuple = False
     if hint is type(None):
+        refuse_options(extras, what)
         ports: list[_Port] = []
-    elif isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields"):
+    elif isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields") and not any(map(is_ours, extras)):
         fields = typing.get_type_hints(hint, include_extras=True)
         ports = [_output(name, fields.get(name), f"field '{name}' of {what}") for name in hint._fields]  # pyright: ignore[reportAttributeAccessIssue]
         is_tuple = True
@@ -428,10 +426,17 @@ def _outputs(cls: Any, hints: dict[str, Any]) -> tuple[list[_Port], str]:
         choices = get_args(hint)
         if Ellipsis in choices:
             raise TypeError(f"{what} is a tuple of any length: name the type of each output")
+        if not choices:
+            raise TypeError(f"{what} is a tuple of nothing: name the type of each output, or write `-> None` for a sink")
+        refuse_options(extras, what)
         ports = [_output(f"out{index + 1}", choice, f"output {index + 1} of {what}") for index, choice in enumerate(choices)]
         is_tuple = True
     else:
         ports = [_output("out", typing.Annotated[(hint, *extras)] if extras else hint, what, optional)]
+    names = [port.name for port in ports]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{what} has two outputs of the name '{twice}': give one of them another, `Output(name=...)`")
     returns = "tuple" if is_tuple else "one"
     if iterates:
         returns = "iterator of tuples" if is_tuple else "iterator"
@@ -440,56 +445,48 @@ def _outputs(cls: Any, hints: dict[str, Any]) -> tuple[list[_Port], str]:
 
 def _output(name: str, hint: Any, what: str, may_be_none: bool = False) -> _Port:
     hint, extras, optional = _split(hint)
-    options = next((extra for extra in extras if isinstance(extra, Output)), Output())
+    options = options_of(extras, Output, what)
     message = _message(hint, what)
-    formats = _formats(options.formats, what)
+    formats = None if options.formats is None else list(options.formats)
     return _Port(options.name or name, message, formats, None, "each", 0.0, True, optional or may_be_none, options.size)
 
 
-_KINDS: dict[Any, str] = {
-    float: "number",
-    int: "integer",
-    bool: "boolean",
-    str: "string",
-    list: "array",
-    tuple: "array",
-    dict: "object",
-    collections.abc.Sequence: "array",
-    collections.abc.Mapping: "object",
-}
-
-
-def _parameters(cls: Any, scope: _Scope) -> list[dict[str, Any]]:
+def _parameters(cls: Any, scope: _Scope) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Describe the parameters, and give their annotations."""
     try:
         hints = typing.get_type_hints(cls, localns={**scope.global_names, **scope.local_names}, include_extras=True)
     except Exception as error:
         raise TypeError(f"an annotation of '{cls.__name__}' cannot be resolved: {error}") from error
     descriptors = []
+    taken: dict[str, Any] = {}
     for field in dataclasses.fields(cls):
         if not field.init:
             continue
-        hint, extras, optional = _split(hints[field.name])
-        about = next((extra for extra in extras if isinstance(extra, Parameter)), Parameter())
+        hint = hints[field.name]
+        _, extras, _ = _split(hint)
+        about = options_of(extras, Parameter, f"attribute '{field.name}' of '{cls.__name__}'")
         default = field.default
         if default is dataclasses.MISSING:
             factory = field.default_factory
             default = None if factory is dataclasses.MISSING else factory()
-        if get_origin(hint) is Literal:
-            kind = " or ".join(f"'{choice}'" if isinstance(choice, str) else to_json(choice) for choice in get_args(hint))
-        else:
-            kind = _KINDS.get(get_origin(hint) or hint, "any")
+        try:
+            plain, json_type = json.loads(to_json(default)), kind_of(hint)
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"attribute '{field.name}' of '{cls.__name__}' can be no parameter: {error}") from error
+        taken[field.name] = hint
         descriptors.append(
             {
                 "name": field.name,
-                "type": kind + (" or null" if optional else ""),
-                "default": json.loads(to_json(default)),
-                "minimum": about.minimum,
-                "maximum": about.maximum,
+                "type": json_type,
+                "default": plain,
+                "minimum": None if about.minimum is None else float(about.minimum),
+                "maximum": None if about.maximum is None else float(about.maximum),
                 "live": about.live,
                 "doc": about.doc,
             }
         )
-    return descriptors
+    return descriptors, taken
 
 
 def _place(function: Any) -> tuple[str, int] | None:

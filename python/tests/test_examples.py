@@ -7,6 +7,7 @@ import os
 import runpy
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -58,17 +59,57 @@ def test_the_ball_is_recorded_as_by_rust(tmp_path: Path) -> None:
 
 
 def test_mistakes_on_the_command_line_are_named(tmp_path: Path) -> None:
-    for arguments, says in [
-        (["--source", "nowhere"], "there is no source 'nowhere'; use auto"),
-        (["--source", "test-pattern", "--sink", "nowhere"], "there is no sink 'nowhere'"),
-        (["--source", "camera", "--offline"], "a camera cannot be run offline"),
-        (["--source", "test-pattern", "--size", "big", "--sink", "null"], "'size' cannot be \"big\""),
-        (["--source", "test-pattern", "--sink", "null", "--adapter", "nothing"], "its name does not contain 'nothing'"),
+    for arguments, code, says in [
+        (["--source", "nowhere"], 2, "error: there is no source 'nowhere'; use auto"),
+        (["--source", "test-pattern:foo"], 2, "error: there is no source 'test-pattern:foo'; use auto"),
+        (["--source", "camera", "--offline"], 2, "error: a camera cannot be run offline"),
+        (["--sink", "nowhere"], 2, "error: there is no sink 'nowhere'; use auto"),
+        (["--sink", "null:foo"], 2, "error: there is no sink 'null:foo'; use auto"),
+        (["--sink", "record:"], 2, "error: a recording needs a path; write --sink record:ball.mp4"),
+        (["--size", "big"], 2, "error: node 'test-pattern': parameter 'size' cannot be \"big\""),
+        (["--frames", "-3"], 2, "error: argument --frames: -3 is no number above 0"),
+        (["--frames", "0"], 2, "error: argument --frames: 0 is no number above 0"),
+        (["--frames", "many"], 2, "error: argument --frames: invalid int value: 'many'"),
+        (["--seconds", "-3"], 2, "error: argument --seconds: -3.0 is no number above 0"),
+        (["--seconds", "0"], 2, "error: argument --seconds: 0.0 is no number above 0"),
+        (["--seconds", "nan"], 2, "error: argument --seconds: nan is no number above 0"),
+        (["--stats", "/nonexistent/x"], 2, "error: [Errno 2] No such file or directory: '/nonexistent/x'"),
+        (["--adapter", "nothing"], 1, "Error: no GPU adapter"),
     ]:
-        done = run("camera_with_bouncing_ball.py", *arguments, "--frames", 3, cwd=tmp_path, check=False)
-        assert done.returncode == 1
+        # What comes later takes the place of what came before.
+        usual = ["--source", "test-pattern", "--frames", 3, *([] if "--sink" in arguments else ["--sink", "null"])]
+        done = run("camera_with_bouncing_ball.py", *usual, *arguments, cwd=tmp_path, check=False)
+        assert done.returncode == code, done.stderr
         assert says in done.stderr
         assert "Traceback" not in done.stderr, done.stderr
+        assert " frames in " not in done.stderr, "it is told before the run"
+
+
+def test_the_balls_statistics_are_written_after_an_error_too(tmp_path: Path) -> None:
+    flags = ["--source", "test-pattern", "--size", "64x48", "--stats", "stats.json", "--frames", 3]
+    done = run("camera_with_bouncing_ball.py", *flags, "--sink", "record:/nonexistent/x.mp4", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "Error: node 'record': " in done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    assert json.loads((tmp_path / "stats.json").read_text())["nodes"]["record"]["errors"] == 1
+
+
+def test_the_ball_says_how_many_frames_were_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    @sl.processor
+    def slow(frame: sl.VideoFrame) -> None:
+        threading.Event().wait(0.05)
+
+    report = runpy.run_path(str(EXAMPLES / "camera_with_bouncing_ball.py"))["report"]
+    graph = sl.Graph()
+    graph.chain(sl.TestPattern(size=(4, 4), rate=1000), slow())
+    statistics = graph.run(frames=5)
+    [link] = statistics["links"].values()
+    report(statistics, ["slow"], None)
+    assert link["dropped"]["overflow"] > 0
+    said = f" s; {link['dropped']['overflow']} dropped, because a sink could not keep up.\n"
+    assert capsys.readouterr().err.endswith(said)
+    report(graph.run(offline=True, frames=2), ["slow"], None)
+    assert capsys.readouterr().err.endswith(" s.\n")
 
 
 def test_edges_are_white_on_black(tmp_path: Path) -> None:

@@ -135,6 +135,8 @@ def test_dlpack() -> None:
     frame = sl.VideoFrame.from_numpy(array)
     assert np.array_equal(np.from_dlpack(frame), array)
     assert frame.__dlpack_device__() == (1, 0)
+    with pytest.raises(BufferError, match="argument 'copy': pixels cannot be given without a copy"):
+        frame.__dlpack__(copy=False)
 
 
 def test_torch() -> None:

@@ -481,3 +481,12 @@ def test_what_the_causes_of_an_exception_held_is_let_go_of(gpu: sl.GpuContext) -
     gc.collect()
     gpu.wait_idle()
     assert sl.debug.live_objects()["VideoFrame"] == 0
+
+
+def test_a_chain_with_a_mistake_adds_nothing() -> None:
+    graph = sl.Graph()
+    numbers, collect = Count(end=3), Collect()
+    with pytest.raises(TypeError, match="argument 'processor': expected a processor, got int"):
+        graph.chain(numbers, collect, 5)
+    assert graph.chain(numbers, collect) == ["count", "collect"]
+    graph.run(offline=True)

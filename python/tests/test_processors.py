@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
@@ -588,3 +590,77 @@ def test_frames_of_messages_do_not_change_wherever_they_are() -> None:
     for frame in sent:
         with pytest.raises(sl.InvalidArgumentError, match="cannot be changed"):
             frame.write(np.zeros((4, 4, 4), np.uint8))
+
+
+class Shade(enum.Enum):
+    """Can be no parameter's value."""
+
+    DARK = 1
+
+
+def test_elements_of_parameters_are_checked() -> None:
+    @sl.processor
+    class Deep:
+        color: tuple[float, float] = (0, 0)
+        names: list[str] = dataclasses.field(default_factory=list)
+        points: tuple[tuple[int, int], ...] = ()
+        weights: dict[str, Annotated[float, "of one"]] = dataclasses.field(default_factory=dict)
+        place: tuple[float, float] | None = None
+        modes: list[Literal["a", "b"] | None] = dataclasses.field(default_factory=list)
+        either: int | list[int] = 0
+        anything: tuple = ()  # type: ignore[type-arg]
+        made: np.ndarray | None = None
+
+        def process(self, frame: sl.VideoFrame) -> None: ...
+
+    right: list[dict[str, Any]] = [
+        {"color": [0.5, 1]},
+        {"color": np.zeros(2)},
+        {"points": ((1, 2), (3, 4))},
+        {"weights": {"x": 1}},
+        {"place": (1, 2)},
+        {"modes": ["a", None]},
+        {"either": [1]},
+        {"anything": (1, "x")},
+        {"made": np.zeros((2, 2))},
+    ]
+    for values in right:
+        Deep(**values)
+    mistakes: list[tuple[dict[str, Any], str]] = [
+        ({"color": ("a", "b")}, """parameter 'color' cannot be ["a", "b"]: its element [0] is "a"; it takes: number"""),
+        ({"color": (0, True)}, "parameter 'color' cannot be [0, true]: its element [1] is true; it takes: number"),
+        ({"color": (0, 1, 2)}, "parameter 'color' cannot be [0, 1, 2]; it takes: array of 2"),
+        ({"color": np.zeros(3)}, "parameter 'color' cannot be [0.0, 0.0, 0.0]; it takes: array of 2"),
+        ({"names": ["a", 3]}, "its element [1] is 3; it takes: string"),
+        ({"points": ((1, 2), (3, 4.5))}, "its element [1][1] is 4.5; it takes: integer"),
+        ({"points": ((1, 2, 3),)}, "its element [0] is [1, 2, 3]; it takes: array of 2"),
+        ({"weights": {"x": 1, "y": "z"}}, """its element ['y'] is "z"; it takes: number"""),
+        ({"place": (1,)}, "parameter 'place' cannot be [1]; it takes: array of 2 or null"),
+        ({"place": (1, "x")}, """its element [1] is "x"; it takes: number"""),
+        ({"modes": ["c"]}, """its element [0] is "c"; it takes: 'a' or 'b' or null"""),
+        ({"either": "x"}, """parameter 'either' cannot be "x"; it takes: integer or array"""),
+    ]
+    for wrong, says in mistakes:
+        with pytest.raises(sl.InvalidArgumentError, match="node 'deep': parameter") as caught:
+            Deep(**wrong)
+        assert says in str(caught.value)
+        assert caught.value.node == "deep"
+    with pytest.raises(TypeError, match=r"'color': <Shade.DARK: 1> cannot be written as JSON"):
+        Deep(color=Shade.DARK)  # type: ignore[arg-type]
+    deep = Deep()
+    deep.color = (1, 2, 3)  # type: ignore[assignment]
+    graph = sl.Graph()
+    with pytest.raises(sl.InvalidArgumentError, match=r"'color' cannot be \[1, 2, 3\]; it takes: array of 2"):
+        graph.add(deep)
+    deep.color = (1, 2)
+    graph.chain(pattern(4, 4), deep)
+    deep.color = (1, "x")  # type: ignore[assignment]
+    with pytest.raises(sl.InvalidArgumentError, match=r"its element \[1\] is \"x\"; it takes: number"):
+        graph.run(offline=True, frames=1)
+
+
+def test_paths_are_text_for_built_in_processors(tmp_path: Path) -> None:
+    record = sl.Record(path=tmp_path / "ball.mp4")  # type: ignore[arg-type]
+    assert record.path == str(tmp_path / "ball.mp4")
+    run(pattern(), record)
+    assert (tmp_path / "ball.mp4").stat().st_size > 0

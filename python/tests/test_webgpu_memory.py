@@ -93,7 +93,7 @@ class Kit:
 @pytest.fixture(scope="module")
 def used_before(gpu: sl.GpuContext) -> None:
     """What streamlib makes once, at the first use, is there."""
-    frame, out = gpu.frame(8, 8), gpu.frame(8, 8)
+    frame, out = sl.VideoFrame.from_numpy(np.zeros((8, 8, 4), np.uint8)), gpu.frame(8, 8)
     gpu.kernel(INVERT)(src=frame, dst=out)
     graph = sl.Graph()
     graph.chain(pattern(8, 8), Painting(), sl.Null())
@@ -257,7 +257,7 @@ class TestReferencesAtTheEdges:
             recording.pop_debug_group()
             recording.dispatch_workgroups(2**32 - 1)
             del recording
-            frame, out = gpu.frame(8, 8), gpu.frame(8, 8)
+            frame, out = sl.VideoFrame.from_numpy(np.zeros((8, 8, 4), np.uint8)), gpu.frame(8, 8)
             gpu.kernel(INVERT)(src=frame, dst=out)
             graph = sl.Graph()
             graph.chain(pattern(8, 8), sl.Null())
