@@ -141,6 +141,22 @@ impl Graph {
         Ok(name)
     }
 
+    /// How many steps have made it so far.
+    fn steps(&self, py: Python<'_>) -> usize {
+        self.state(py).steps.len()
+    }
+
+    /// Goes back to what it was after so many steps.
+    fn undo(&self, py: Python<'_>, steps: usize) -> Outcome<()> {
+        let mut state = self.state(py);
+        state.refuse_running()?;
+        let length = state.steps.len();
+        let undone = (state.steps.split_off(steps.min(length)), state.graph.take());
+        drop(state);
+        drop(undone);
+        Ok(())
+    }
+
     #[pyo3(signature = (from_, to, delivery=None))]
     fn connect(&self, py: Python<'_>, from_: String, to: String, delivery: Option<&str>) -> Outcome<()> {
         let delivery = delivery.map(str::parse).transpose()?;

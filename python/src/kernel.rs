@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use smallvec::SmallVec;
-use streamlib::{KernelBinding, wgpu};
+use streamlib::{Error, ErrorKind, KernelBinding, wgpu};
 
 use crate::debug::{Alive, Kind};
 use crate::errors::{Outcome, wrong, wrong_type};
@@ -14,6 +14,9 @@ use crate::webgpu::{Buffer, Texture, of};
 
 /// A compiled compute shader. Call it with everything that its WGSL declares, by name: frames for textures (or a `webgpu.Texture`, of
 /// which it has mip level 0 of layer 0), dicts or numbers for uniforms, a `webgpu.Buffer` for storage buffers, `"linear"` or `"nearest"` for samplers (which may be left out).
+///
+/// The shader is invoked once for each texel of the first texture that it writes; if it writes none, say how often, across and down:
+/// `kernel(frame.size, src=frame, counts=buffer)`.
 ///
 /// Within a processor's call the work is recorded in the order of the calls and submitted when `process` has returned; elsewhere each call
 /// is submitted at once.
@@ -133,8 +136,24 @@ impl Kernel {
         Ok(given)
     }
 
+    /// Refuses to guess: a shader that reads a picture and writes numbers may be meant for each texel, or for each number.
+    fn check_extent(&self, given: &Given<'_>, extent: Extent) -> Outcome<()> {
+        let is_written = |name: &&str| {
+            self.bindings.iter().any(|declared| declared.name == **name && matches!(declared.binding, Binding::StorageTexture))
+        };
+        let mut textures = given.frames.iter().map(|(name, ..)| name).chain(given.textures.iter().map(|(name, _)| name));
+        let reads_pictures = given.frames.len() + given.textures.len() > 0 && !textures.any(is_written);
+        if !matches!(extent, Extent::Texels) || !reads_pictures || given.buffers.is_empty() {
+            return Ok(());
+        }
+        let message = format!("kernel '{}' writes no texture: it has to be said how often it is invoked", self.kernel.label());
+        let hint = "give the invocations across and down first: `kernel(frame.size, src=frame, ...)`";
+        Err(Error::new(ErrorKind::InvalidArgument, message).hint(hint).into())
+    }
+
     fn dispatch(&self, py: Python<'_>, arguments: Option<&Bound<'_, PyDict>>, extent: Extent) -> Outcome<()> {
         let mut given = self.gather(arguments)?;
+        self.check_extent(&given, extent)?;
         for (name, _, frame) in given.frames.iter().filter(|(_, writes, _)| !writes) {
             scope::check_written(&self.gpu, frame, format_args!("kernel '{}' reads '{name}', which", self.kernel.label()))?;
         }

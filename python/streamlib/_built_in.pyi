@@ -81,7 +81,7 @@ class Camera(BuiltIn):
         range: 'limited' or 'full' or null, default None
             The range of its Y'CbCr or luma. Default: what the driver says, else limited; of `mjpeg` and `grey8` full. It means nothing
             to red, green and blue.
-        rate: integer or string or null, default None; cannot be set while the graph runs
+        rate: number or string or null, default None; cannot be set while the graph runs
             Pictures a second; `choose` says what is taken where the camera does not have it at this size. Default: 30.
         size: string or array or null, default None; cannot be set while the graph runs
             The picture's size, for example `1280x720`; `choose` says what is taken where the camera does not have it. Default: the
@@ -108,7 +108,7 @@ class Camera(BuiltIn):
         | typing.Literal["grey8"]
         | None = ...,
         range: typing.Literal["limited"] | typing.Literal["full"] | None = ...,
-        rate: int | str | None = ...,
+        rate: float | str | None = ...,
         size: str | collections.abc.Sequence[typing.Any] | None = ...,
         timeout: float = ...,
     ) -> Camera: ...
@@ -130,7 +130,7 @@ class Camera(BuiltIn):
         | typing.Literal["grey8"]
         | None = ...,
         range: typing.Literal["limited"] | typing.Literal["full"] | None = ...,
-        rate: int | str | None = ...,
+        rate: float | str | None = ...,
         size: str | collections.abc.Sequence[typing.Any] | None = ...,
         timeout: float = ...,
     ) -> None: ...
@@ -161,7 +161,7 @@ class Camera(BuiltIn):
     @property
     def range(self) -> typing.Literal["limited"] | typing.Literal["full"] | None: ...
     @property
-    def rate(self) -> int | str | None: ...
+    def rate(self) -> float | str | None: ...
     @property
     def size(self) -> str | collections.abc.Sequence[typing.Any] | None: ...
     @property
@@ -200,23 +200,23 @@ class Images(BuiltIn):
             `stop` ends with an error.
         path: string, default '*.png'; cannot be set while the graph runs
             Which files: a pattern with `*`, `?`, `[a-z]` and `**`, one file, or a folder for all .png, .jpg and .jpeg in it.
-        rate: integer or string, default '30'
+        rate: number or string, default '30'
             Pictures a second, as 30 or "30000/1001". Offline it only decides which time each has.
         repeat: boolean, default False
             Whether it begins again after the last picture, for ever.
     """
     def __new__(
-        cls, *, broken: typing.Literal["skip"] | typing.Literal["stop"] = ..., path: str = ..., rate: int | str = ..., repeat: bool = ...
+        cls, *, broken: typing.Literal["skip"] | typing.Literal["stop"] = ..., path: str = ..., rate: float | str = ..., repeat: bool = ...
     ) -> Images: ...
     def __init__(
-        self, *, broken: typing.Literal["skip"] | typing.Literal["stop"] = ..., path: str = ..., rate: int | str = ..., repeat: bool = ...
+        self, *, broken: typing.Literal["skip"] | typing.Literal["stop"] = ..., path: str = ..., rate: float | str = ..., repeat: bool = ...
     ) -> None: ...
     @property
     def broken(self) -> typing.Literal["skip"] | typing.Literal["stop"]: ...
     @property
     def path(self) -> str: ...
     @property
-    def rate(self) -> int | str: ...
+    def rate(self) -> float | str: ...
     @property
     def repeat(self) -> bool: ...
 
@@ -300,14 +300,14 @@ class TestPattern(BuiltIn):
     Output `out`: VideoFrame (rgba8).
 
     Parameters:
-        rate: integer or string, default '30'
+        rate: number or string, default '30'
             Frames a second, as 30 or "30000/1001".
         size: string or array, default '1280x720'
             Width and height in pixels.
     """
-    def __new__(cls, *, rate: int | str = ..., size: str | collections.abc.Sequence[typing.Any] = ...) -> TestPattern: ...
-    def __init__(self, *, rate: int | str = ..., size: str | collections.abc.Sequence[typing.Any] = ...) -> None: ...
+    def __new__(cls, *, rate: float | str = ..., size: str | collections.abc.Sequence[typing.Any] = ...) -> TestPattern: ...
+    def __init__(self, *, rate: float | str = ..., size: str | collections.abc.Sequence[typing.Any] = ...) -> None: ...
     @property
-    def rate(self) -> int | str: ...
+    def rate(self) -> float | str: ...
     @property
     def size(self) -> str | collections.abc.Sequence[typing.Any]: ...

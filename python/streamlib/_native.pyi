@@ -660,9 +660,17 @@ class Graph:
         """
         What the run has done so far, or the last one did, as JSON.
         """
+    def steps(self, /) -> int:
+        """
+        How many steps have made it so far.
+        """
     def stop(self, /, drain: bool) -> None:
         """
         Asks the run to end. Returns at once.
+        """
+    def undo(self, /, steps: SupportsIndex) -> None:
+        """
+        Goes back to what it was after so many steps.
         """
     def wait(self, /, timeout: SupportsFloat | SupportsIndex | None = None) -> bool:
         """
@@ -674,6 +682,9 @@ class Kernel:
     """
     A compiled compute shader. Call it with everything that its WGSL declares, by name: frames for textures (or a `webgpu.Texture`, of
     which it has mip level 0 of layer 0), dicts or numbers for uniforms, a `webgpu.Buffer` for storage buffers, `"linear"` or `"nearest"` for samplers (which may be left out).
+
+    The shader is invoked once for each texel of the first texture that it writes; if it writes none, say how often, across and down:
+    `kernel(frame.size, src=frame, counts=buffer)`.
 
     Within a processor's call the work is recorded in the order of the calls and submitted when `process` has returned; elsewhere each call
     is submitted at once.

@@ -90,12 +90,6 @@ class Graph:
         Names are unique, not empty and free of dots and white space. A processor that is written in Python is in a graph once; a built-in
         one that is added again makes another node.
         """
-        declaration = self._declared(processor)
-        return self._native.add(processor, name, declaration, "{}" if declaration is None else values_of(processor))
-
-    @staticmethod
-    def _declared(processor: object) -> _native.Declaration | None:
-        """Refuse what is no processor. Give the declaration of one that is written in Python."""
         declaration = declaration_of(processor)
         if isinstance(processor, type):
             raise TypeError(
@@ -106,7 +100,7 @@ class Graph:
             raise TypeError(f"argument 'processor': expected a processor, got {kind}; decorate its class with `@streamlib.processor`")
         if declaration is not None:
             refuse_undeclared(type(processor))
-        return declaration
+        return self._native.add(processor, name, declaration, "{}" if declaration is None else values_of(processor))
 
     def connect(self, source: str, target: str, delivery: str | None = None) -> None:
         """Link an output to an input, given as `node.port`, or `node` alone where it has just one.
@@ -116,14 +110,19 @@ class Graph:
         self._native.connect(source, target, delivery)
 
     def chain(self, *processors: object) -> list[str]:
-        """Add processors, link each to the next, and return their names. Text is the name, or the port, of a node that is there already."""
-        for processor in processors:
-            # None is added if one cannot be.
-            if not isinstance(processor, str):
-                self._declared(processor)
-        names = [processor if isinstance(processor, str) else self.add(processor) for processor in processors]
-        for source, target in itertools.pairwise(names):
-            self.connect(source, target)
+        """Add processors, link each to the next, and return their names. Text is the name, or the port, of a node that is there already.
+
+        If one cannot be added or linked, none is.
+        """
+        before = self._native.steps()
+        try:
+            names = [processor if isinstance(processor, str) else self.add(processor) for processor in processors]
+            for source, target in itertools.pairwise(names):
+                self.connect(source, target)
+        except Exception:
+            if not self.is_running:
+                self._native.undo(before)
+            raise
         return names
 
     def on_failure(self, node: str, policy: FailurePolicy) -> None:

@@ -475,3 +475,30 @@ def test_descriptions(gpu: sl.GpuContext) -> None:
 def test_the_gpu_is_chosen_once(gpu: sl.GpuContext) -> None:
     with pytest.raises(sl.BusyError, match="the GPU is open already; choose the adapter"):
         sl.gpu(adapter="other")
+
+
+def test_a_kernel_that_writes_numbers_is_told_how_often(gpu: sl.GpuContext) -> None:
+    count = gpu.kernel(
+        """
+        @group(0) @binding(0) var src: texture_2d<f32>;
+        @group(0) @binding(1) var<storage, read_write> counts: array<atomic<u32>>;
+        @compute @workgroup_size(8, 8)
+        fn main(@builtin(global_invocation_id) id: vec3u) {
+            if all(id.xy < textureDimensions(src)) { atomicAdd(&counts[0], 1u); }
+        }
+        """,
+        label="count",
+    )
+    frame = sl.VideoFrame.from_numpy(noise(24, 32, 4))
+    counts = gpu.device.create_buffer(size=4, usage="STORAGE | COPY_SRC")
+    with pytest.raises(sl.InvalidArgumentError, match=r"kernel 'count' writes no texture.*kernel\(frame.size"):
+        count(src=frame, counts=counts)
+    count(frame.size, src=frame, counts=counts)
+    assert gpu.device.queue.read_buffer(counts).cast("I").tolist() == [24 * 32]
+
+
+@pytest.mark.parametrize(("rate", "kept"), [(30, "30"), (29.97, "29.97"), ("30000/1001", "30000/1001")])
+def test_rates_are_numbers_or_text(rate: float | str, kept: str) -> None:
+    assert sl.TestPattern(rate=rate).rate == rate, kept
+    with pytest.raises(sl.InvalidArgumentError, match="is no frame rate; give frames a second above 0"):
+        sl.TestPattern(rate=-1)

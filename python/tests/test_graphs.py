@@ -488,5 +488,7 @@ def test_a_chain_with_a_mistake_adds_nothing() -> None:
     numbers, collect = Count(end=3), Collect()
     with pytest.raises(TypeError, match="argument 'processor': expected a processor, got int"):
         graph.chain(numbers, collect, 5)
+    with pytest.raises(sl.InvalidGraphError, match="there is no node 'colect'"):
+        graph.chain(numbers, "colect")
     assert graph.chain(numbers, collect) == ["count", "collect"]
     graph.run(offline=True)

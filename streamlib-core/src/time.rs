@@ -174,13 +174,15 @@ impl serde::Serialize for FrameRate {
 impl<'de> serde::Deserialize<'de> for FrameRate {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(serde::Deserialize)]
-        #[serde(untagged)]
+        #[serde(untagged, expecting = "expected frames a second, as 30, 29.97 or \"30000/1001\"")]
         enum Rate {
             Whole(u32),
+            Decimal(f64),
             Text(String),
         }
         match Rate::deserialize(deserializer)? {
             Rate::Whole(frames) => Self::new(frames, 1),
+            Rate::Decimal(frames) => frames.to_string().parse(),
             Rate::Text(text) => text.parse(),
         }
         .map_err(serde::de::Error::custom)
@@ -192,7 +194,7 @@ impl schemars::JsonSchema for FrameRate {
         "frame rate".into()
     }
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": ["integer", "string"] })
+        schemars::json_schema!({ "type": ["number", "string"] })
     }
 }
 

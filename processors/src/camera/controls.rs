@@ -56,7 +56,7 @@ pub struct ControlFlags {
 
 /// What a control is set to. In files a number, `true` or `false`, or the name of a menu's item.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a whole number, true or false, or the name of a menu's item")]
 pub enum ControlValue {
     /// On or off; `true` pushes a button.
     Boolean(bool),

@@ -213,7 +213,7 @@ impl FromStr for DeviceSelector {
 impl<'de> serde::Deserialize<'de> for DeviceSelector {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(serde::Deserialize)]
-        #[serde(untagged)]
+        #[serde(untagged, expecting = "expected a camera's number, name or path")]
         enum Written {
             Number(u32),
             Text(String),

@@ -1,15 +1,14 @@
 //! Buffers, and their memory while it is the CPU's.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyMemoryView, PyTuple};
+use pyo3::types::{PyByteArray, PyMemoryView};
 use streamlib::{Error, ErrorKind, wgpu};
 
 use super::data::{Data, copy};
+use super::mapped::{Lent, MappedBytes, release};
 use super::object::{Object, make, naming, some};
 use super::promise::{Mapping, wait_mapped};
 use super::words::check_class;
@@ -51,14 +50,6 @@ impl Drop for Reading<'_> {
     fn drop(&mut self) {
         self.0.memory().readers -= 1;
     }
-}
-
-/// A part of the memory in Python's hands: bytes of Python's own, which are written back when it is unmapped. So nothing in Python ever points
-/// to memory that a driver may take away.
-struct Lent {
-    range: Range<u64>,
-    bytes: Py<PyByteArray>,
-    view: Py<PyMemoryView>,
 }
 
 enum State {
@@ -302,10 +293,7 @@ impl Buffer {
         // Whatever Python does meanwhile, a finalizer's code included, it cannot unmap it. The view goes first.
         let _reading = Reading::begin(me, held);
         let mut view = me.raw.get_mapped_range_mut(range).map_err(unmappable)?;
-        let mut all = view.slice(..);
-        let mapped = MappedBytes { address: all.as_raw_ptr().cast::<u8>().addr().get(), bytes: all.len() };
-        let array = PyModule::import(py, "numpy")?.call_method1("asarray", (Bound::new(py, mapped)?,))?;
-        Ok(PyByteArray::from(&array)?)
+        MappedBytes::copied(py, &mut view)
     }
 
     /// Ends the mapping, in one step; what was lent is written back, unless the buffer is destroyed.
@@ -350,13 +338,6 @@ impl Buffer {
         drop(memory);
         release(py, lent);
         Ok(ended?)
-    }
-}
-
-/// Releases the memoryviews. One that an array was made from cannot be: the array keeps its bytes, which are the buffer's no more.
-fn release(py: Python<'_>, lent: Vec<Lent>) {
-    for Lent { view, .. } in lent {
-        let _ = view.call_method0(py, "release");
     }
 }
 
@@ -481,26 +462,5 @@ impl Buffer {
         // What was recorded with it before comes before.
         this.py().detach(scope::flush)?;
         Self::give_back(this, State::Destroyed)
-    }
-}
-
-/// Mapped memory, for as long as it is copied: it never leaves this file.
-#[pyclass(frozen, module = "streamlib._native")]
-struct MappedBytes {
-    address: usize,
-    bytes: usize,
-}
-
-#[pymethods]
-impl MappedBytes {
-    /// numpy's protocol: where the bytes lie.
-    #[getter]
-    fn __array_interface__<'py>(&self, py: Python<'py>) -> Outcome<HashMap<&'static str, Bound<'py, PyAny>>> {
-        Ok(HashMap::from([
-            ("version", 3i32.into_bound_py_any(py)?),
-            ("typestr", "|u1".into_bound_py_any(py)?),
-            ("shape", PyTuple::new(py, [self.bytes])?.into_any()),
-            ("data", (self.address, true).into_bound_py_any(py)?),
-        ]))
     }
 }

@@ -10,6 +10,7 @@ mod commands;
 mod data;
 mod device;
 mod fields;
+mod mapped;
 mod object;
 mod pass;
 mod pipeline;

@@ -11,6 +11,7 @@ mod device;
 mod disk_cache;
 mod encoder;
 mod kernel;
+mod mapping;
 mod painter;
 mod pixel;
 mod pool;
@@ -43,10 +44,11 @@ pub use kernel::{
     DeclaredField, DeclaredUniform, Kernel, KernelBinding, KernelCall, KernelOptions, KernelStatistics, Scalar, Uniform,
     UniformField, UniformLayout, UniformNumber, UniformType, UniformValue, type_of_field,
 };
+pub use mapping::Mapping;
 pub use painter::{FramePainter, PainterOptions, Viewport};
 pub(crate) use pixel::{Draft, PixelFunction, PixelGroup};
 pub use pool::{LeaseReport, PoolStatistics};
-pub use raw::{Mapping, Raw, RawBytes, RawReadBack, RawShader, ShaderSource, WrittenTexture};
+pub use raw::{Raw, RawBytes, RawReadBack, RawShader, ShaderSource, WrittenTexture};
 pub(crate) use refusals::attend_errors;
 pub use shape::PassShape;
 pub(crate) use slot::Lease;

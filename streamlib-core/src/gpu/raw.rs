@@ -6,9 +6,8 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::ops::{Deref, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use naga::front::{glsl, spv};
 use naga::valid::{GlobalUse, ModuleInfo};
@@ -16,15 +15,12 @@ use naga::valid::{GlobalUse, ModuleInfo};
 use super::buffer::SizeClass;
 use super::capabilities::ASK_FIRST;
 use super::device::ROOM;
+use super::mapping::Mapping;
 use super::refusals::Attending;
 use super::stack::with_room;
 use super::staging::{Mapped, MappedView};
 use super::{FrameEncoder, GpuContext, ReadyToken, wgsl};
-use crate::time::deadline_after;
 use crate::{Error, ErrorKind, Result, VideoFrame};
-
-/// How long a mapping that its submission does not hold up may take.
-const GLANCE: Duration = Duration::from_millis(50);
 
 /// WebGPU itself: what [`GpuContext::raw`] gives.
 ///
@@ -324,8 +320,7 @@ impl Raw<'_> {
             let message = format!("map: the buffer is not for {needed:?}, but for {:?}", buffer.usage());
             return Err(Error::new(ErrorKind::Gpu, message).hint("make it with that usage, too"));
         }
-        let mapping = Mapping { gpu: self.gpu.clone(), outcome: Arc::default() };
-        let outcome = mapping.outcome.clone();
+        let (mapping, outcome) = Mapping::begin(self.gpu);
         let asked = self.call("map", || buffer.map_async(mode, range, move |mapped| outcome.set(mapped)));
         if let Err(refused) = asked {
             // wgpu keeps the range that it refused.
@@ -404,70 +399,6 @@ fn named(what: &str, error: Error) -> Error {
             Error::new(error.kind(), format!("{what}: {cause}"))
         }
         _ => error,
-    }
-}
-
-/// A part of a buffer on its way into the CPU's memory.
-pub struct Mapping {
-    gpu: GpuContext,
-    outcome: Arc<MapOutcome>,
-}
-
-#[derive(Default)]
-struct MapOutcome {
-    mapped: Mutex<Option<Result<(), wgpu::BufferAsyncError>>>,
-    is_there: Condvar,
-}
-
-impl MapOutcome {
-    fn mapped(&self) -> MutexGuard<'_, Option<Result<(), wgpu::BufferAsyncError>>> {
-        self.mapped.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, mapped: Result<(), wgpu::BufferAsyncError>) {
-        *self.mapped() = Some(mapped);
-        self.is_there.notify_all();
-    }
-}
-
-impl Mapping {
-    /// Whether [`wait`](Self::wait) would return at once.
-    pub fn is_ready(&self) -> bool {
-        self.wait_for(Duration::ZERO)
-    }
-
-    /// Blocks until [`wait`](Self::wait) would return at once, at most for `timeout`. Whether it would.
-    pub fn wait_for(&self, timeout: Duration) -> bool {
-        let deadline = deadline_after(timeout);
-        let mut mapped = self.outcome.mapped();
-        // A device that is lost may never say so here.
-        while mapped.is_none() && self.gpu.check_alive().is_ok() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            mapped = self.outcome.is_there.wait_timeout(mapped, left.min(GLANCE)).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        true
-    }
-
-    /// Blocks until the bytes can be read or written. Fails with [`ErrorKind::Cancelled`] if the buffer was unmapped or destroyed
-    /// meanwhile, with [`ErrorKind::DeviceLost`], and with [`ErrorKind::Stalled`] after `timeout`.
-    pub fn wait(&self, timeout: Duration) -> Result<()> {
-        self.wait_for(timeout);
-        let mapped = self.outcome.mapped().clone();
-        if mapped != Some(Ok(())) {
-            self.gpu.check_alive()?;
-        }
-        match mapped {
-            Some(Ok(())) => Ok(()),
-            Some(Err(error)) => {
-                let message = "the buffer was not mapped: it was unmapped or destroyed before";
-                Err(Error::new(ErrorKind::Cancelled, message).caused_by(error))
-            }
-            None => Err(Error::new(ErrorKind::Stalled, format!("the GPU has not given the buffer back within {timeout:?}"))
-                .hint("its driver may hang, or a shader may not end")),
-        }
     }
 }
 
