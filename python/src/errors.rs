@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
@@ -63,6 +63,7 @@ pub(crate) fn to_python(py: Python<'_>, error: &Error) -> PyErr {
         }
         cause = error.source();
     }
+    causes.extend(mark(error).map(|mark| mark.traceback.to_string()).filter(|traceback| !traceback.is_empty()));
     let made = PyModule::import(py, "streamlib.errors")
         .and_then(|errors| errors.call_method1("make", (error.kind().name(), error.node(), error.to_string(), causes)));
     match made {
@@ -80,7 +81,11 @@ pub(crate) fn to_python(py: Python<'_>, error: &Error) -> PyErr {
 /// Exceptions that a processor has raised. The engine's errors know them by number only: they travel and die on threads that have nothing to do
 /// with Python, whose garbage collector would not see who holds them there.
 #[derive(Default)]
-pub(crate) struct Raised(Mutex<VecDeque<(u64, Py<PyAny>)>>);
+pub(crate) struct Raised {
+    exceptions: Mutex<VecDeque<(u64, Py<PyAny>)>>,
+    /// The last traceback: what fails at every frame fails in the same place, and events keep a thousand.
+    traceback: Mutex<Arc<str>>,
+}
 
 /// So many of the last are kept: the one that ends a run may be followed by one of its `teardown`.
 const KEPT: usize = 2;
@@ -90,6 +95,8 @@ const KEPT: usize = 2;
 struct Mark {
     number: u64,
     text: String,
+    /// Where it was raised, as Python prints it.
+    traceback: Arc<str>,
 }
 
 impl std::fmt::Display for Mark {
@@ -102,7 +109,7 @@ impl std::error::Error for Mark {}
 
 impl Raised {
     fn exceptions(&self) -> MutexGuard<'_, VecDeque<(u64, Py<PyAny>)>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.exceptions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The engine's error of what a processor's code raised. The exception's traceback stays, but what its frames hold is let go of: a
@@ -123,13 +130,22 @@ impl Raised {
         let ends_the_run = !exception.is_instance_of::<PyException>(py);
         let number = LAST.fetch_add(1, Ordering::Relaxed);
         let text = exception.to_string();
+        let traceback = PyModule::import(py, "streamlib.errors")
+            .and_then(|errors| errors.call_method1("told", (exception.value(py),))?.extract::<String>())
+            .unwrap_or_default();
+        let mut last = self.traceback.lock().unwrap_or_else(PoisonError::into_inner);
+        if **last != *traceback {
+            *last = traceback.into();
+        }
+        let traceback = last.clone();
+        drop(last);
         let mut exceptions = self.exceptions();
         let oldest = if exceptions.len() == KEPT { exceptions.pop_front() } else { None };
         exceptions.push_back((number, exception.into_value(py).into_any()));
         drop(exceptions);
         // Its destructor may run anything.
         drop(oldest);
-        let error = Error::new(kind.unwrap_or(ErrorKind::Exception), text.clone()).caused_by(Mark { number, text });
+        let error = Error::new(kind.unwrap_or(ErrorKind::Exception), text.clone()).caused_by(Mark { number, text, traceback });
         if ends_the_run { error.for_every_policy() } else { error }
     }
 
@@ -140,7 +156,7 @@ impl Raised {
 
     /// For the garbage collector.
     pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.0.try_lock() {
+        match self.exceptions.try_lock() {
             Ok(exceptions) => exceptions.iter().try_for_each(|(_, exception)| visit.call(exception)),
             Err(_) => Ok(()),
         }

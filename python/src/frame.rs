@@ -184,6 +184,24 @@ impl VideoFrame {
         Ok(ReadBack::new(self.read(py)?))
     }
 
+    /// For `numpy.asarray(frame)`: `to_numpy()`, which waits for the GPU. `copy=False` is refused: the pixels are on the GPU.
+    #[pyo3(signature = (dtype: "typing.Any"=None, copy=None) -> "numpy.typing.NDArray[typing.Any]")]
+    fn __array__<'py>(
+        &self,
+        py: Python<'py>,
+        dtype: Option<&Bound<'py, PyAny>>,
+        copy: Option<bool>,
+    ) -> Outcome<Bound<'py, PyAny>> {
+        if copy == Some(false) {
+            return Err(wrong("copy", "pixels cannot be given without a copy: they are on the GPU"));
+        }
+        let array = self.to_numpy(py, copy == Some(true))?;
+        match dtype {
+            Some(dtype) => Ok(array.call_method1("astype", (dtype,))?),
+            None => Ok(array),
+        }
+    }
+
     /// For `numpy.from_dlpack` and `torch.from_dlpack`: a copy of the pixels on the CPU, `to_numpy(copy=True)`.
     #[pyo3(signature = (**options: "typing.Any") -> "typing.Any")]
     fn __dlpack__<'py>(&self, py: Python<'py>, options: Option<&Bound<'py, PyDict>>) -> Outcome<Bound<'py, PyAny>> {

@@ -31,7 +31,8 @@ mod webgpu;
 pub use gpu::adopt;
 
 /// The native half of `streamlib`. Import `streamlib` instead.
-#[pyo3::pymodule(gil_used = false)]
+// No CPython without the lock was at hand to test with: there, importing this switches the lock on.
+#[pyo3::pymodule(gil_used = true)]
 pub mod _native {
     #[pymodule_export]
     use crate::debug::{gpu_objects, live_objects, trace_frames};

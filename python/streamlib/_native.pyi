@@ -979,6 +979,10 @@ class VideoFrame:
     It holds the very texture that the engine holds; no pixel is copied. When the last object that holds it goes, the texture is used again
     for another frame. Once it was sent it cannot be changed: draw into a frame that is `like` it, or `edit` it.
     """
+    def __array__(self, /, dtype: typing.Any = None, copy: bool | None = None) -> numpy.typing.NDArray[typing.Any]:
+        """
+        For `numpy.asarray(frame)`: `to_numpy()`, which waits for the GPU. `copy=False` is refused: the pixels are on the GPU.
+        """
     def __dlpack__(self, /, **options: typing.Any) -> typing.Any:
         """
         For `numpy.from_dlpack` and `torch.from_dlpack`: a copy of the pixels on the CPU, `to_numpy(copy=True)`.

@@ -180,6 +180,11 @@ def make(kind: str, node: str | None, message: str, causes: list[str]) -> Error:
     return error
 
 
+def told(exception: BaseException) -> str:
+    """Write an exception with its traceback, as Python prints it."""
+    return "".join(traceback.format_exception(type(exception), exception, exception.__traceback__)).rstrip()
+
+
 def let_go(exception: BaseException) -> None:
     """Clear what the frames of an exception's traceback hold, and those of its causes: a picture in a local variable would live as long."""
     seen: list[BaseException] = []

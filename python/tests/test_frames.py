@@ -130,6 +130,18 @@ def test_arrays_that_are_kept_take_nothing_away() -> None:
     assert np.shares_memory(kept[0], kept[1]) is False
 
 
+def test_numpy_makes_arrays_of_frames() -> None:
+    array = noise(5, 6, 4)
+    frame = sl.VideoFrame.from_numpy(array)
+    made = np.asarray(frame)
+    assert np.array_equal(made, array)
+    assert not made.flags.writeable
+    assert np.array(frame, copy=True).flags.writeable
+    assert np.asarray(frame, dtype=np.float32).dtype == np.float32
+    with pytest.raises(ValueError, match="argument 'copy': pixels cannot be given without a copy"):
+        frame.__array__(copy=False)
+
+
 def test_dlpack() -> None:
     array = noise(6, 4, 4)
     frame = sl.VideoFrame.from_numpy(array)

@@ -382,6 +382,22 @@ def test_built_in_classes() -> None:
     assert {"Camera", "Display", "Record", "TestPattern", "Null", "Images", "SaveImages"} <= set(sl.__all__)
 
 
+def test_events_say_where_an_exception_was_raised() -> None:
+    @sl.processor(on_failure="skip")
+    def picky(number: Number) -> None:
+        if number.value == 2:
+            raise ValueError("two")
+
+    graph = sl.Graph()
+    graph.chain(Count(), picky())
+    graph.run(offline=True)
+    [event] = graph.events()
+    notes = "".join(event["error"].__notes__)
+    assert "Traceback (most recent call last)" in notes
+    assert 'raise ValueError("two")' in notes
+    assert "ValueError: two" in str(event["error"])
+
+
 def test_statistics_do_not_hold_each_other() -> None:
     """Who asks every second for months has the last hour."""
     graph = sl.Graph()
