@@ -321,12 +321,12 @@ def _check(options: RunOptions) -> None:
     for name in ("frames", "max_in_flight", "duration", "drain_deadline"):
         value = options.get(name)
         is_whole = name in {"frames", "max_in_flight"}
-        if value is None and name != "drain_deadline":
+        # Only the deadline has no way of saying that there is none.
+        if name not in options or (value is None and name != "drain_deadline"):
             continue
         if isinstance(value, bool) or not isinstance(value, int if is_whole else (int, float)):
-            if name in options:
-                raise TypeError(f"argument '{name}': expected a number{'' if is_whole else ' of seconds'}, got {value!r}")
-        elif is_whole and not 0 <= value < 1 << 63:
+            raise TypeError(f"argument '{name}': expected a number{'' if is_whole else ' of seconds'}, got {value!r}")
+        if is_whole and not 0 <= value < 1 << 63:
             raise ValueError(f"argument '{name}': it cannot be {value}")
     for name in ("offline", "fusion"):
         if not isinstance(options.get(name, False), bool):

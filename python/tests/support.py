@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -56,6 +57,14 @@ class Look:
 def pattern(width: int = 64, height: int = 48) -> sl.BuiltIn:
     """Make moving bars."""
     return sl.TestPattern(size=(width, height))
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for a condition, which is to come within 20 seconds."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.001)
 
 
 def run(*processors: object, frames: int | None = 5) -> sl.Statistics:

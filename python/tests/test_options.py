@@ -5,21 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from support import Count, Number, pattern
+from support import Count, Number, pattern, wait_until
 
 import streamlib as sl
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.001)
 
 
 def test_a_duration_ends_the_run() -> None:

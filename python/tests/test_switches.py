@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
 import pytest
-from support import Collect, Count, Look, Number, pattern, run
+from support import Collect, Count, Look, Number, pattern, run, wait_until
 
 import streamlib as sl
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.001)
 
 
 @sl.processor(rate=500)
